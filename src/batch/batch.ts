@@ -1,0 +1,85 @@
+/**
+ * One PutRecords request while it is built, sent and judged. Lane worker; a stream's lane has a fixed number of them, each
+ * with its own piece of the arena for the body, reused for ever.
+ *
+ * A batch knows which ring entries each of its records carries, so that an outcome per record becomes an outcome per event:
+ * record `i` carries `offsets[ends[i - 1] .. ends[i])`.
+ */
+import { hash } from 'node:crypto';
+import { recordsPerRequestMax } from '../base/limits.ts';
+import type { Arena } from '../ring/arena.ts';
+import type { Aggregate } from './aggregate.ts';
+
+export class Batch {
+  /** Offset in the arena where the body begins, and its length so far. */
+  readonly start: number;
+  readonly capacity: number;
+  length = 0;
+  records = 0;
+  /** Data and partition keys of all records in bytes, as Kinesis counts them. */
+  payloadBytes = 0;
+  /** Whole-request attempts so far. */
+  attempts = 0;
+  /** SHA-256 of the finished body in hex. */
+  sha256 = '';
+  events = 0;
+  offsets = new Uint32Array(4096);
+  readonly ends = new Uint32Array(recordsPerRequestMax);
+  /** Index of the shard that each record was aimed at, or -1. */
+  readonly shards = new Int32Array(recordsPerRequestMax);
+
+  constructor(start: number, capacity: number) {
+    this.start = start;
+    this.capacity = capacity;
+  }
+
+  clear(): void {
+    this.length = 0;
+    this.records = 0;
+    this.payloadBytes = 0;
+    this.attempts = 0;
+    this.events = 0;
+    this.sha256 = '';
+  }
+
+  /** Enters a record that carries one event. */
+  enterSingle(offset: number, shard: number): void {
+    this.#reserve(1);
+    this.offsets[this.events++] = offset;
+    this.#enter(shard);
+  }
+
+  /** Enters a record that carries an aggregate's events. */
+  enterAggregate(aggregate: Aggregate): void {
+    this.#reserve(aggregate.count);
+    this.offsets.set(aggregate.offsets.subarray(0, aggregate.count), this.events);
+    this.events += aggregate.count;
+    this.#enter(aggregate.shard);
+  }
+
+  #enter(shard: number): void {
+    this.shards[this.records] = shard;
+    this.ends[this.records++] = this.events;
+  }
+
+  #reserve(more: number): void {
+    if (this.events + more <= this.offsets.length) return;
+    const longer = new Uint32Array(Math.max(2 * this.offsets.length, this.events + more));
+    longer.set(this.offsets.subarray(0, this.events));
+    this.offsets = longer;
+  }
+
+  /** Index in {@link offsets} of record `i`'s first event. */
+  firstEvent(i: number): number {
+    return i === 0 ? 0 : (this.ends[i - 1] as number);
+  }
+
+  body(arena: Arena): Buffer {
+    return arena.buffer.subarray(this.start, this.start + this.length);
+  }
+
+  /** Computes the body's SHA-256, which the signature covers. Once: a request that is sent again has the same body. */
+  seal(arena: Arena): void {
+    this.sha256 = hash('sha256', this.body(arena), 'hex');
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * The Kinesis client of one stream in one lane: what spillway asks of AWS, and nothing else. Lane worker only; the main thread
+ * never loads it (the SDK costs 150 ms and 20 MB).
+ */
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { rootCertificates } from 'node:tls';
+import { KinesisClient, ListShardsCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { ShardRange } from '../batch/shard-ranges.ts';
+import type { StreamRef } from '../batch/wire.ts';
+import { type PreparedBody, type PutRecordsAnswer, PutRecordsProtocol, prepared } from './put-protocol.ts';
+
+/** How to reach one stream. Plain data: it crosses the thread boundary. */
+export interface KinesisTarget extends StreamRef {
+  readonly region: string;
+  readonly endpoint?: string;
+  /** PEM file with certificate authorities to trust beside the usual ones. */
+  readonly caFile?: string;
+  /** Absent: the SDK's chain (environment, profile, web identity, container, instance metadata). */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly requestsInFlight: number;
+  readonly requestTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+}
+
+/** What the delivery loop needs of Kinesis. Calls reject with the SDK's or the network's error. */
+export interface Kinesis {
+  putRecords(body: PreparedBody): Promise<PutRecordsAnswer>;
+  /** All open shards. */
+  listShards(): Promise<ShardRange[]>;
+  destroy(): void;
+}
+
+/** Kinesis' namespace and target prefix in the service model. */
+const protocolOptions = { defaultNamespace: 'com.amazonaws.kinesis', serviceTarget: 'Kinesis_20131202' };
+
+export function openKinesis(target: KinesisTarget): Kinesis {
+  const agentOptions = { keepAlive: true, maxSockets: target.requestsInFlight, scheduling: 'lifo' as const };
+  const trust = target.caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(target.caFile, 'utf8')] };
+  const client = new KinesisClient({
+    region: target.region,
+    ...(target.endpoint === undefined ? {} : { endpoint: target.endpoint }),
+    ...(target.credentials === undefined ? {} : { credentials: target.credentials }),
+    maxAttempts: 1,
+    protocol: new PutRecordsProtocol(protocolOptions),
+    requestHandler: new NodeHttpHandler({
+      httpAgent: new HttpAgent(agentOptions),
+      httpsAgent: new HttpsAgent({ ...agentOptions, ...trust }),
+      requestTimeout: target.requestTimeoutMs,
+      throwOnRequestTimeout: true,
+      connectionTimeout: target.connectTimeoutMs,
+    }),
+  });
+  const name = target.streamArn === undefined ? { StreamName: target.streamName } : { StreamARN: target.streamArn };
+
+  return {
+    putRecords: async (body) =>
+      (await client.send(new PutRecordsCommand({ ...name, Records: [], [prepared]: body } as never))) as PutRecordsAnswer,
+    listShards: async () => {
+      const ranges: ShardRange[] = [];
+      let token: string | undefined;
+      do {
+        // A token goes alone: Kinesis refuses it beside a stream's name or ARN.
+        const page = await client.send(
+          new ListShardsCommand(token ? { NextToken: token } : { ...name, ShardFilter: { Type: 'AT_LATEST' } }),
+        );
+        for (const shard of page.Shards ?? []) {
+          ranges.push({
+            shardId: shard.ShardId ?? '',
+            startingHashKey: shard.HashKeyRange?.StartingHashKey ?? '',
+            endingHashKey: shard.HashKeyRange?.EndingHashKey ?? '',
+          });
+        }
+        token = page.NextToken;
+      } while (token !== undefined);
+      return ranges;
+    },
+    destroy: () => client.destroy(),
+  };
+}
