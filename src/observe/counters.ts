@@ -6,7 +6,7 @@
  * from there. So no event is counted twice or forgotten because a worker died.
  *
  * ```
- *   lane block   +0    i32  which copy is valid (0 or 1)
+ *   lane block   +0    i32  how often it was switched over; its lowest bit tells which copy is valid
  *                +128  copy 0: i32 tail position, pad, then f64 counters: streams x laneCounters
  *                +...  copy 1: the same
  * ```
@@ -97,20 +97,20 @@ export class LaneCounters {
   readonly #arena: Arena;
   readonly #offset: number;
   readonly #copyBytes: number;
-  #valid: number;
+  #switches: number;
 
   constructor(arena: Arena, offset: number, streams: number) {
     this.#arena = arena;
     this.#offset = offset;
     this.#copyBytes = laneCopyBytes(streams);
-    this.#valid = Atomics.load(arena.words, offset >> 2);
-    const start = (this.#copyOffset(this.#valid) + copyHeader) >> 3;
+    this.#switches = Atomics.load(arena.words, offset >> 2);
+    const start = (this.#copyOffset(this.#switches) + copyHeader) >> 3;
     this.values = arena.floats.slice(start, start + streams * laneCounters);
   }
 
   /** Tail position at the last commit: where a successor must begin. */
   committedTail(): number {
-    return this.#arena.words[this.#copyOffset(this.#valid) >> 2] as number;
+    return this.#arena.words[this.#copyOffset(this.#switches) >> 2] as number;
   }
 
   add(stream: number, counter: number, by: number): void {
@@ -118,29 +118,33 @@ export class LaneCounters {
     this.values[index] = (this.values[index] as number) + by;
   }
 
+  get(stream: number, counter: number): number {
+    return this.values[stream * laneCounters + counter] as number;
+  }
+
   /** Makes all changes and the new tail position visible in one step. */
   commit(tail: number): void {
-    const next = 1 - this.#valid;
+    const next = (this.#switches + 1) | 0;
     const start = this.#copyOffset(next);
     this.#arena.words[start >> 2] = tail;
     this.#arena.floats.set(this.values, (start + copyHeader) >> 3);
     // Pairs with the reader's Atomics.load; the copy written above rides on it.
     Atomics.store(this.#arena.words, this.#offset >> 2, next);
-    this.#valid = next;
+    this.#switches = next;
   }
 
-  #copyOffset(copy: number): number {
-    return this.#offset + header + copy * this.#copyBytes;
+  #copyOffset(switches: number): number {
+    return this.#offset + header + (switches & 1) * this.#copyBytes;
   }
 }
 
 /** Reads a lane's committed counters into `into` (streams x laneCounters). Any thread; a consistent copy. */
 export function readLaneCounters(arena: Arena, offset: number, streams: number, into: Float64Array): void {
   for (;;) {
-    const valid = Atomics.load(arena.words, offset >> 2);
-    const start = (offset + header + valid * laneCopyBytes(streams) + copyHeader) >> 3;
+    const switches = Atomics.load(arena.words, offset >> 2);
+    const start = (offset + header + (switches & 1) * laneCopyBytes(streams) + copyHeader) >> 3;
     for (let i = 0; i < into.length; i++) into[i] = arena.floats[start + i] as number;
-    // The worker writes the other copy first; only when it has switched twice meanwhile could this one be torn.
-    if (Atomics.load(arena.words, offset >> 2) === valid) return;
+    // The worker writes the other copy first: while it has not switched, nobody has touched this one.
+    if (Atomics.load(arena.words, offset >> 2) === switches) return;
   }
 }

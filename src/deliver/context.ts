@@ -1,0 +1,60 @@
+/**
+ * What a stream's delivery gets from its lane: shared memory, the outside, and where outcomes go. Lane worker. Interfaces only,
+ * so that the delivery can be driven by a simulated lane.
+ */
+import type { Batch } from '../batch/batch.ts';
+import type { BreakerState } from '../breaker/breaker.ts';
+import type { Clock } from '../edges/clock.ts';
+import type { Kinesis, KinesisTarget } from '../edges/kinesis.ts';
+import type { Random } from '../edges/random.ts';
+import type { Arena } from '../ring/arena.ts';
+import type { RingConsumer } from '../ring/consumer.ts';
+import type { Failure } from './outcome.ts';
+
+/** A stream as a lane needs to know it. Plain data: it crosses the thread boundary. */
+export interface DeliveryOptions {
+  readonly name: string;
+  readonly target: KinesisTarget;
+  readonly wire: 'json' | 'cbor';
+  readonly aggregation: boolean;
+  readonly aggregateBytes: number;
+  readonly recordBytesMax: number;
+  readonly batchBytes: number;
+  readonly batchRecords: number;
+  readonly lingerMs: number;
+  readonly deadlineMs: number;
+  /** Consecutive failed requests that open the stream's breaker, and how long it then waits before a probe. */
+  readonly failures: number;
+  readonly halfOpenAfterMs: number;
+}
+
+/** Why events leave the ring for the DLQ: to be replayed (`expired`), or for good. */
+export type SetAsideReason = 'expired' | 'rejected';
+
+export interface DeliveryContext {
+  readonly arena: Arena;
+  readonly consumer: RingConsumer;
+  readonly kinesis: Kinesis;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly options: DeliveryOptions;
+  /** Where this stream's aggregates are built in the arena. */
+  readonly area: { readonly offset: number; readonly length: number };
+
+  /** The ring entries `offsets[from .. to)` are in Kinesis. */
+  delivered(offsets: Uint32Array, from: number, to: number): void;
+  /** These entries must move to the DLQ. */
+  setAside(offsets: Uint32Array, reason: SetAsideReason): void;
+  /** Whether the entry has been in the ring for longer than the stream's deadline. */
+  expired(offset: number, nowMs: number): boolean;
+  /** A request was answered, `startUs` being when it was sent. */
+  answered(batch: Batch, startUs: number): void;
+  /** Events left for Kinesis after waiting for company. */
+  lingered(waitUs: number, events: number): void;
+  recordsFailed(count: number): void;
+  requestFailed(failure: Failure): void;
+  breakerMoved(from: BreakerState, to: BreakerState, cause: string): void;
+  shardMap(cause: string, shards: number): void;
+  /** Something changed that may let the lane go on: call it again soon. */
+  progress(): void;
+}

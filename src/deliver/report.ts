@@ -1,0 +1,14 @@
+/** What a lane tells the main thread about its streams, beside counters and marks in shared memory. Types only; plain data. */
+export type LaneReport =
+  /** These ring entries are marked `setAside` and must move to the DLQ. */
+  | { readonly type: 'set_aside'; readonly offsets: Uint32Array }
+  /** A stream's breaker moved; states are those of breaker/breaker.ts. */
+  | {
+      readonly type: 'breaker';
+      readonly stream: number;
+      readonly from: number;
+      readonly to: number;
+      readonly cause: string;
+    }
+  | { readonly type: 'request_failed'; readonly stream: number; readonly code: string; readonly message: string }
+  | { readonly type: 'shard_map'; readonly stream: number; readonly shards: number; readonly cause: string };

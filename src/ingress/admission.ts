@@ -1,0 +1,328 @@
+/**
+ * The gate: decides of each event whether it goes into a lane's ring, into the DLQ, or back to its sender. Main thread; every
+ * listener offers to it. The hot path writes one ring entry and three counters, and allocates nothing.
+ *
+ * ```
+ *   offer ─ key and size right? ─ no ─▶ refusal with a code
+ *                │ yes
+ *         lane's and stream's breakers closed? ─ no ─┐        overflow policy of the stream
+ *                │ yes                               ├─ spill  ▶ DLQ (its blocks full: block; its disk full: refuse)
+ *         room in the ring? ─ no (breaker opens) ────┤  refuse ▶ refusal, retryable
+ *                │ yes                               └─ block  ▶ the listener stops reading
+ *              entry
+ * ```
+ */
+import { isUtf8 } from 'node:buffer';
+import { BreakerState } from '../breaker/breaker.ts';
+import type { SaturationBreaker } from '../breaker/saturation.ts';
+import type { Clock } from '../edges/clock.ts';
+import { MainCounter, type MainCounters } from '../observe/counters.ts';
+import type { Arena } from '../ring/arena.ts';
+import { entry, flagHashKey, streamShift } from '../ring/layout.ts';
+import type { RingProducer } from '../ring/producer.ts';
+import { type Intake, randomKeyLength, Verdict } from './intake.ts';
+
+/** Most UTF-8 bytes that 256 characters can have. */
+const keyBytesMax = 1024;
+const keyCharactersMax = 256;
+
+/** How often blocked listeners are asked whether there is room again. */
+const roomPollMs = 5;
+
+export interface AdmissionStream {
+  readonly overflow: 'spill' | 'refuse' | 'block';
+  readonly eventBytesMax: number;
+}
+
+export interface AdmissionLane {
+  readonly ring: RingProducer;
+  readonly saturation: SaturationBreaker;
+  /** Index in `arena.words` of the first of its streams' breaker words. */
+  readonly breakersWord: number;
+}
+
+/** Where overflow goes: the DLQ, as admission sees it. */
+export interface Overflow {
+  spill(
+    stream: number,
+    cause: 'saturated' | 'stream_open',
+    firstSeenUs: number,
+    keyOffset: number,
+    keyLength: number,
+    ehkOffset: number,
+    dataOffset: number,
+    dataLength: number,
+  ): 'ok' | 'busy' | 'full';
+  readonly writable: boolean;
+}
+
+export interface AdmissionParts {
+  readonly arena: Arena;
+  readonly clock: Clock;
+  /** Milliseconds since the epoch that `enteredMs` of entries counts from. */
+  readonly startedMs: number;
+  readonly counters: MainCounters;
+  readonly streams: ReadonlyMap<string, number>;
+  readonly policies: readonly AdmissionStream[];
+  readonly lanes: readonly AdmissionLane[];
+  readonly overflow: Overflow;
+  readonly randomKeys: { readonly offset: number; readonly length: number };
+  /** Told per commit how long the oldest event of it took from its read to its publication. */
+  readonly published: (tookUs: number, events: number) => void;
+}
+
+export class Admission implements Intake {
+  readonly #parts: AdmissionParts;
+  readonly #arena: Arena;
+  readonly #lanes: readonly AdmissionLane[];
+  /** By lane and stream: 1 while events of the stream must not enter the lane's ring. */
+  readonly #diverted: Uint8Array;
+  readonly #streamCount: number;
+  #waiting: { stream: number; resume: () => void }[] = [];
+  #poll: NodeJS.Timeout | undefined;
+  #draining = false;
+  #nextRandomKey = 0;
+  #uncommitted = 0;
+  #uncommittedUs = 0;
+  #enteredMs = 0;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+    this.#arena = parts.arena;
+    this.#lanes = parts.lanes;
+    this.#streamCount = parts.policies.length;
+    this.#diverted = new Uint8Array(parts.lanes.length * this.#streamCount);
+  }
+
+  streamIndex(name: string): number | undefined {
+    return this.#parts.streams.get(name);
+  }
+
+  eventBytesMax(stream: number): number {
+    return (this.#parts.policies[stream] as AdmissionStream).eventBytesMax;
+  }
+
+  offer(
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    timeUs: number,
+  ): Verdict {
+    const route = this.#routeOf(keyOffset, keyLength);
+    if (route < 0) return this.#refused(stream, this.#keyFault(keyOffset, keyLength));
+    if (keyLength + dataLength > this.eventBytesMax(stream)) return this.#refused(stream, Verdict.eventTooLarge);
+    if (this.#draining) return this.#refused(stream, Verdict.draining);
+    const laneIndex = this.#lanes.length === 1 ? 0 : route % this.#lanes.length;
+    const lane = this.#lanes[laneIndex] as AdmissionLane;
+    if (this.#diverted[laneIndex * this.#streamCount + stream] === 0) {
+      if (this.#enter(lane, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0)) {
+        const { counters } = this.#parts;
+        counters.add(stream, MainCounter.received, 1);
+        counters.add(stream, MainCounter.ringed, 1);
+        if (this.#uncommitted++ === 0) this.#uncommittedUs = timeUs;
+        return Verdict.ring;
+      }
+      lane.saturation.full(this.#parts.clock.nowMs());
+      this.#refresh();
+    }
+    return this.#overflowed(lane, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs);
+  }
+
+  /**
+   * Puts an event from the DLQ back into a ring: as {@link offer}, but past breakers and policies, which the caller has asked.
+   * False when the ring has no room now. The event keeps the time when it was first seen.
+   */
+  replay(
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    firstSeenUs: number,
+    flags: number,
+  ): boolean {
+    const route = Math.max(0, this.#routeOf(keyOffset, keyLength));
+    const lane = this.#lanes[route % this.#lanes.length] as AdmissionLane;
+    return this.#enter(lane, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, firstSeenUs, flags);
+  }
+
+  refuse(stream: number, verdict: Verdict): void {
+    this.#refused(stream < 0 ? this.#streamCount : stream, verdict);
+  }
+
+  randomKey(): number {
+    const { offset, length } = this.#parts.randomKeys;
+    this.#nextRandomKey = (this.#nextRandomKey + randomKeyLength) % length;
+    return offset + this.#nextRandomKey;
+  }
+
+  commit(): void {
+    for (const { ring } of this.#lanes) if (ring.publish()) ring.wake();
+    if (this.#uncommitted > 0) {
+      this.#parts.published(this.#parts.clock.nowUs() - this.#uncommittedUs, this.#uncommitted);
+      this.#uncommitted = 0;
+    }
+    this.#refresh();
+  }
+
+  /** Asks every breaker anew. After each commit, and by the daemon's timer, so that a silent daemon opens and closes too. */
+  refresh(): void {
+    this.#refresh();
+  }
+
+  retryAfterMs(stream: number): number {
+    return this.#isDiverted(stream) ? 1_000 : 200;
+  }
+
+  whenRoom(stream: number, resume: () => void): void {
+    this.#waiting.push({ stream, resume });
+    this.#poll ??= setInterval(() => this.#resume(), roomPollMs);
+  }
+
+  /** From now on nothing is accepted. */
+  drain(): void {
+    this.#draining = true;
+    this.#resume();
+  }
+
+  close(): void {
+    clearInterval(this.#poll);
+  }
+
+  /** A spread of the key over lanes, or -1 when the key needs a closer look: empty, over-long, or not plain ASCII and broken. */
+  #routeOf(keyOffset: number, keyLength: number): number {
+    if (keyLength === 0 || keyLength > keyBytesMax) return -1;
+    const { bytes, buffer } = this.#arena;
+    let hash = 0;
+    let seen = 0;
+    for (let i = 0; i < keyLength; i++) {
+      const byte = bytes[keyOffset + i] as number;
+      seen |= byte;
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
+    if (seen >= 0x80 && !isUtf8(buffer.subarray(keyOffset, keyOffset + keyLength))) return -1;
+    if (keyLength > keyCharactersMax && this.#characters(keyOffset, keyLength) > keyCharactersMax) return -1;
+    return (hash ^ (hash >>> 15)) >>> 0;
+  }
+
+  #keyFault(keyOffset: number, keyLength: number): Verdict {
+    if (keyLength === 0) return Verdict.emptyKey;
+    if (keyLength > keyBytesMax || this.#characters(keyOffset, keyLength) > keyCharactersMax) return Verdict.keyTooLong;
+    return Verdict.keyNotUtf8;
+  }
+
+  /** Unicode characters of UTF-8 text: bytes that do not continue one. */
+  #characters(offset: number, length: number): number {
+    let count = 0;
+    for (let i = 0; i < length; i++) if (((this.#arena.bytes[offset + i] as number) & 0xc0) !== 0x80) count++;
+    return count;
+  }
+
+  #enter(
+    lane: AdmissionLane,
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    timeUs: number,
+    flags: number,
+  ): boolean {
+    const { words, floats, copy } = this.#arena;
+    const ehkLength = ehkOffset === 0 ? 0 : 16;
+    const at = lane.ring.claim(ehkLength + keyLength + dataLength);
+    if (at === 0) return false;
+    const hashKeyFlag = ehkLength === 0 ? 0 : flagHashKey;
+    words[(at + entry.key) >> 2] = keyLength | (stream << streamShift) | hashKeyFlag | flags;
+    words[(at + entry.enteredMs) >> 2] = this.#enteredMs;
+    floats[(at + entry.firstSeenUs) >> 3] = timeUs;
+    let to = at + entry.payload;
+    if (ehkLength !== 0) {
+      copy(to, ehkOffset, ehkLength);
+      to += ehkLength;
+    }
+    if (keyOffset + keyLength === dataOffset) {
+      copy(to, keyOffset, keyLength + dataLength);
+    } else {
+      copy(to, keyOffset, keyLength);
+      copy(to + keyLength, dataOffset, dataLength);
+    }
+    return true;
+  }
+
+  #overflowed(
+    lane: AdmissionLane,
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    timeUs: number,
+  ): Verdict {
+    const { policies, overflow, counters } = this.#parts;
+    const { overflow: policy } = policies[stream] as AdmissionStream;
+    if (policy === 'block') return Verdict.blocked;
+    const saturated = lane.saturation.diverts;
+    if (policy === 'refuse') return this.#refused(stream, saturated ? Verdict.saturated : Verdict.streamUnavailable);
+    const cause = saturated ? 'saturated' : 'stream_open';
+    const result = overflow.spill(stream, cause, timeUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength);
+    if (result === 'busy') return Verdict.blocked;
+    if (result === 'full') return this.#refused(stream, Verdict.dlqFull);
+    counters.add(stream, MainCounter.received, 1);
+    counters.add(stream, MainCounter.spilled, 1);
+    return Verdict.spilled;
+  }
+
+  #refused(stream: number, verdict: Verdict): Verdict {
+    this.#parts.counters.add(stream, MainCounter.received, 1);
+    this.#parts.counters.add(stream, MainCounter.refused, 1);
+    return verdict;
+  }
+
+  #refresh(): void {
+    const nowMs = this.#parts.clock.nowMs();
+    this.#enteredMs = (nowMs - this.#parts.startedMs) | 0;
+    const { words } = this.#arena;
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const { ring, saturation, breakersWord } = this.#lanes[i] as AdmissionLane;
+      const oldest = ring.oldest();
+      const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >> 2] as number)) | 0;
+      saturation.update(ring.usedBytes(), oldestMs, nowMs);
+      for (let stream = 0; stream < this.#streamCount; stream++) {
+        // Pairs with the lane's Atomics.store at each transition; nothing rides on it.
+        const open = Atomics.load(words, breakersWord + stream) === BreakerState.open;
+        const blocks = (this.#parts.policies[stream] as AdmissionStream).overflow === 'block';
+        this.#diverted[i * this.#streamCount + stream] = (saturation.diverts || open) && !blocks ? 1 : 0;
+      }
+    }
+  }
+
+  #isDiverted(stream: number): boolean {
+    for (let i = stream; i < this.#diverted.length; i += this.#streamCount) if (this.#diverted[i] === 1) return true;
+    return false;
+  }
+
+  #resume(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const waiter of waiting) {
+      if (this.#draining || this.#hasRoom(waiter.stream)) waiter.resume();
+      else this.#waiting.push(waiter);
+    }
+    if (this.#waiting.length > 0) return;
+    clearInterval(this.#poll);
+    this.#poll = undefined;
+  }
+
+  #hasRoom(stream: number): boolean {
+    const { overflow } = this.#parts.policies[stream] as AdmissionStream;
+    if (overflow !== 'block') return this.#parts.overflow.writable || !this.#isDiverted(stream);
+    return this.#lanes.every(({ ring }) => ring.usedBytes() + 2 * this.eventBytesMax(stream) < 0.9 * ring.capacity);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * The lane worker: what Piscina runs in a worker thread, one long task per lane. It owns its ring's reading end, its Kinesis
+ * clients and its streams' breakers, and takes over whatever an earlier worker of this lane left in the ring: entries marked as
+ * delivered are counted and not sent again, entries that were in flight are, the rest goes its normal way.
+ */
+import { LaneLoop } from '../deliver/lane-loop.ts';
+import { createStream } from '../deliver/lane-streams.ts';
+import { systemClock } from '../edges/clock.ts';
+import { systemRandom } from '../edges/random.ts';
+import { LaneCounter, LaneCounters } from '../observe/counters.ts';
+import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
+import { type Arena, openArena } from '../ring/arena.ts';
+import { RingConsumer } from '../ring/consumer.ts';
+import { EntryState, entry, stateMask, streamMask, streamShift } from '../ring/layout.ts';
+import { RingWaiter } from '../ring/waiting.ts';
+import type { FromLane, LaneStart, ToLane } from './messages.ts';
+
+/** Piscina's task. Resolves when the main thread says stop. */
+export default async function runLane(start: LaneStart): Promise<void> {
+  const { port, plan } = start;
+  const arena = openArena(start.memory);
+  const counters = new LaneCounters(arena, plan.counters, start.streams.length);
+  takeOver(arena, start, counters);
+  const consumer = new RingConsumer(arena, plan.ring, counters.committedTail());
+  const latencies: LatencyRecorder[] = [];
+  for (const _ of start.streams) latencies.push(await createLatencyRecorder());
+  const post = (message: FromLane): void => port.postMessage(message);
+
+  const loop = new LaneLoop({
+    arena,
+    consumer,
+    waiter: new RingWaiter(arena, plan.ring),
+    counters,
+    clock: systemClock,
+    ringWaited: (waitUs, events) => (latencies[0] as LatencyRecorder).record(Latency.ringWait, waitUs, events),
+    foundSetAside: (offset) => post({ type: 'set_aside', offsets: Uint32Array.of(offset) }),
+  });
+  const parts = {
+    arena,
+    consumer,
+    counters,
+    clock: systemClock,
+    random: systemRandom,
+    startedMs: start.startedMs,
+    breakersOffset: plan.breakers,
+    report: post,
+    progress: () => loop.schedule(),
+  };
+  const streams = start.streams.map((options, i) => {
+    Atomics.store(arena.words, (plan.breakers >> 2) + i, 0);
+    return createStream(parts, i, options, at(plan.streams, i), at(latencies, i));
+  });
+  loop.start(streams);
+  post({ type: 'ready' });
+
+  return new Promise((resolve) => {
+    port.on('message', (message: ToLane) => {
+      switch (message.type) {
+        case 'settled':
+          return loop.schedule();
+        case 'interval':
+          return post({
+            type: 'latency',
+            latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
+          });
+        case 'drain':
+          loop.drain().then(() => post({ type: 'drained' }));
+          return;
+        case 'stop':
+          loop.stop();
+          for (const latency of latencies) latency.destroy();
+          port.close();
+          return resolve();
+      }
+    });
+  });
+}
+
+/**
+ * Brings the counters of a dead worker to a whole: what it had marked as delivered counts as `ahead`, and the position up to
+ * which it had counted is where the ring goes on. At a first start there is nothing in the ring, and this changes nothing.
+ */
+function takeOver(arena: Arena, start: LaneStart, counters: LaneCounters): void {
+  const consumer = new RingConsumer(arena, start.plan.ring, counters.committedTail());
+  for (let stream = 0; stream < start.streams.length; stream++) {
+    counters.add(stream, LaneCounter.ahead, -counters.get(stream, LaneCounter.ahead));
+  }
+  for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
+    const state = (arena.words[(offset + entry.state) >> 2] as number) & stateMask;
+    const stream = ((arena.words[(offset + entry.key) >> 2] as number) >>> streamShift) & streamMask;
+    if (state === EntryState.delivered) counters.add(stream, LaneCounter.ahead, 1);
+  }
+  counters.commit(counters.committedTail());
+  consumer.release();
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  return list[index] as T;
+}

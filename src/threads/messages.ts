@@ -1,0 +1,40 @@
+/**
+ * What the main thread and a lane worker say to each other beside the ring. Both threads; types only. Everything is plain data,
+ * because `postMessage` strips classes.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { DeliveryOptions } from '../deliver/context.ts';
+import type { LaneReport } from '../deliver/report.ts';
+import type { LatencySnapshot } from '../observe/latency.ts';
+import type { LanePlan } from './plan.ts';
+
+/** The task that Piscina hands to a lane worker: everything it needs to run, or to take over from a dead one. */
+export interface LaneStart {
+  readonly lane: number;
+  readonly memory: WebAssembly.Memory;
+  readonly plan: LanePlan;
+  readonly streams: readonly DeliveryOptions[];
+  /** The worker's clock origin for `enteredMs` of ring entries: milliseconds since the epoch. */
+  readonly startedMs: number;
+  readonly port: MessagePort;
+}
+
+export type ToLane =
+  | { readonly type: 'drain' }
+  | { readonly type: 'stop' }
+  /** The DLQ has what was set aside: look for entries to give back. */
+  | { readonly type: 'settled' }
+  /** Send the latency histograms of the interval that ends now. */
+  | { readonly type: 'interval' };
+
+export type FromLane =
+  | LaneReport
+  | { readonly type: 'ready' }
+  | { readonly type: 'drained' }
+  | { readonly type: 'latency'; readonly latencies: readonly StreamLatency[] };
+
+/** The histograms of one stream (by index) over one interval. */
+export interface StreamLatency {
+  readonly stream: number;
+  readonly snapshots: readonly LatencySnapshot[];
+}
