@@ -38,15 +38,13 @@ export class HdrDecoder {
   /** Lower end of the highest bucket that has a count, in microseconds. */
   highestValueUs = 0;
 
-  /** Reads `text`, replacing what was there. Throws `bad_histogram` for anything that is not a histogram of spillway's layout. */
+  /** Reads `text`, replacing what was there. Throws `bad_histogram`, and holds nothing, when it is not of spillway's layout. */
   decode(text: string): void {
-    this.#length = 0;
-    this.total = 0;
-    this.highestValueUs = 0;
+    this.#clear();
     try {
       this.#readCounts(inflate(text));
     } catch (cause) {
-      this.#length = 0;
+      this.#clear();
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new SpillwayError('bad_histogram', `hdr: not a V2 histogram of spillway's layout: ${why}`, { cause });
     }
@@ -57,6 +55,12 @@ export class HdrDecoder {
     for (let entry = 0; entry < this.#length; entry++) {
       histogram.recordValueWithCount(this.#values[entry] as number, this.#counts[entry] as number);
     }
+  }
+
+  #clear(): void {
+    this.#length = 0;
+    this.total = 0;
+    this.highestValueUs = 0;
   }
 
   #readCounts(inflated: Buffer): void {

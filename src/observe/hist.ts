@@ -176,10 +176,10 @@ export class LatencyMerge {
   #window(line: LatencyLine): MergedLatency {
     let series = this.#series.get(line.histogram);
     if (series === undefined) {
-      series = { windowMs: 1_000, windows: new Map() };
+      series = { windowMs: Math.max(1_000, line.windowMs), windows: new Map() };
       this.#series.set(line.histogram, series);
     }
-    // A window narrower than the log's own interval would leave gaps.
+    // A window narrower than the log's own interval would leave gaps. (The interval may change with a restart.)
     while (series.windowMs < line.windowMs) widen(series);
     for (;;) {
       const startMs = windowStart(line.windowStartMs, series.windowMs);
