@@ -1,0 +1,70 @@
+/**
+ * The one histogram layout of spillway, and its text form: microseconds from 1 to one hour at three significant digits,
+ * written as HdrHistogram V2, zlib-compressed, base64, which every HdrHistogram tool reads. Any thread, and the `hist`
+ * command. Never reads a clock, never keeps state beyond whether WebAssembly could be started.
+ *
+ * Reading the text form back is `hdr-decode.ts`. One layout everywhere is what makes histograms of lanes, intervals, restarts and hosts add up without loss.
+ */
+import hdr, { type Histogram } from 'hdr-histogram-js';
+
+export type { Histogram };
+
+/** Smallest value that is told apart from 0, in microseconds. */
+export const lowestUs = 1;
+
+/** Largest value held, in microseconds: one hour. Whatever took longer is recorded as this. */
+export const highestUs = 3_600_000_000;
+
+/** Relative error of a value at most 1 in 10^3. */
+export const significantDigits = 3;
+
+/** What counts the values: WebAssembly, or JavaScript where it cannot be started. Both encode to the same bytes. */
+export type HistogramEngine = 'wasm' | 'js';
+
+/** Starts the WebAssembly engine; once per thread, later calls are free. Gives `js` where WebAssembly is not available. */
+export async function startHistograms(): Promise<HistogramEngine> {
+  try {
+    await hdr.initWebAssembly();
+    return 'wasm';
+  } catch {
+    return 'js';
+  }
+}
+
+/** An empty histogram that counts up to 2^32 - 1 per value: enough for one interval. `destroy()` it: WebAssembly memory is not collected. */
+export function intervalHistogram(engine: HistogramEngine): Histogram {
+  return hdr.build({
+    bitBucketSize: 32,
+    autoResize: false,
+    lowestDiscernibleValue: lowestUs,
+    highestTrackableValue: highestUs,
+    numberOfSignificantValueDigits: significantDigits,
+    useWebAssembly: engine === 'wasm',
+  });
+}
+
+/**
+ * An empty JavaScript histogram that counts up to 2^53 per value, for merging any number of intervals. It starts small and
+ * grows with the largest value added: 40 KB for milliseconds, 190 KB at one hour.
+ */
+export function mergedHistogram(): Histogram {
+  return hdr.build({
+    bitBucketSize: 64,
+    autoResize: true,
+    lowestDiscernibleValue: lowestUs,
+    highestTrackableValue: 2 * lowestUs,
+    numberOfSignificantValueDigits: significantDigits,
+    useWebAssembly: false,
+  });
+}
+
+/** The text form: HdrHistogram V2, compressed, base64. */
+export function encodeHistogram(histogram: Histogram): string {
+  return hdr.encodeIntoCompressedBase64(histogram);
+}
+
+/** The value, in microseconds, below or at which `percentile` (0..100) percent of all recorded values lie; 0 when empty. */
+export function percentileUs(histogram: Histogram, percentile: number): number {
+  // The library answers with the upper end of a bucket, which may lie above the largest value that was recorded.
+  return Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue);
+}
