@@ -1,0 +1,186 @@
+/**
+ * The lane workers as the main thread sees them: a Piscina pool with one endless task per lane. Starts them, passes messages,
+ * puts a new worker in the place of a lost one, and ends them in good order. It never looks into a ring.
+ *
+ * A lane's state is one of: starting ─▶ running ─▶ draining ─▶ drained ─▶ stopped; a lost worker takes it back to starting.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import { toPlainError } from '../base/errors.ts';
+import type { DeliveryOptions } from '../deliver/context.ts';
+import type { Clock } from '../edges/clock.ts';
+import type { Arena } from '../ring/arena.ts';
+import type { FromLane, LaneStart, ToLane } from './messages.ts';
+import type { LanePlan } from './plan.ts';
+
+/** Heap of one lane worker. What it works on lies in the arena; beyond this something is wrong, and it is replaced. */
+const laneHeapMiB = 192;
+
+/** A worker that is lost again sooner than this after its start waits before the next try, longer each time. */
+const stableMs = 5_000;
+const restartDelayMsMax = 5_000;
+
+export interface PoolOptions {
+  readonly arena: Arena;
+  readonly plans: readonly LanePlan[];
+  readonly streams: readonly DeliveryOptions[];
+  readonly startedMs: number;
+  readonly clock: Clock;
+  readonly onMessage: (lane: number, message: FromLane) => void;
+  /** `lost`: its worker ended by itself; `replaced`: another one works, `tookMs` after. */
+  readonly onWorker: (lane: number, state: 'started' | 'lost' | 'replaced', cause: string, tookMs: number) => void;
+}
+
+interface Lane {
+  readonly index: number;
+  port: MessagePort | undefined;
+  ready: boolean;
+  startedMs: number;
+  lostMs: number;
+  losses: number;
+  restart: NodeJS.Timeout | undefined;
+  onDrained: (() => void) | undefined;
+  ended: Promise<void>;
+}
+
+export class LanePool {
+  readonly #options: PoolOptions;
+  readonly #piscina: Piscina;
+  readonly #lanes: Lane[];
+  #stopping = false;
+  #draining = false;
+  #onAllReady: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    const lanes = options.plans.length;
+    this.#piscina = new Piscina({
+      filename: new URL('./lane.js', import.meta.url).href,
+      minThreads: lanes,
+      maxThreads: lanes,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // The default blocks an idle worker's event loop.
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: laneHeapMiB },
+      env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+    });
+    // A lost worker is heard of through its task; without a listener Piscina's own event would end the process.
+    this.#piscina.on('error', () => {});
+    this.#lanes = options.plans.map((_, index) => ({
+      index,
+      port: undefined,
+      ready: false,
+      startedMs: 0,
+      lostMs: 0,
+      losses: 0,
+      restart: undefined,
+      onDrained: undefined,
+      ended: Promise.resolve(),
+    }));
+  }
+
+  /** Resolves when every lane works. */
+  async start(): Promise<void> {
+    const ready = new Promise<void>((resolve) => {
+      this.#onAllReady = resolve;
+    });
+    for (const lane of this.#lanes) this.#run(lane);
+    await ready;
+  }
+
+  /** The workers, for whoever wants to see one die. */
+  get threads(): Piscina['threads'] {
+    return this.#piscina.threads;
+  }
+
+  send(lane: number, message: ToLane): void {
+    this.#lanes[lane]?.port?.postMessage(message);
+  }
+
+  sendAll(message: ToLane): void {
+    for (const lane of this.#lanes) lane.port?.postMessage(message);
+  }
+
+  /** Resolves when every lane has delivered what its ring held, or has been tried for `timeoutMs`. Returns whether all have. */
+  async drain(timeoutMs: number): Promise<boolean> {
+    this.#draining = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    const drained = Promise.all(
+      this.#lanes.map(
+        (lane) =>
+          new Promise<void>((resolve) => {
+            lane.onDrained = resolve;
+            lane.port?.postMessage({ type: 'drain' } satisfies ToLane);
+          }),
+      ),
+    ).then(() => true);
+    const result = await Promise.race([drained, late]);
+    clearTimeout(timer);
+    return result;
+  }
+
+  /** Ends all workers. What their rings still hold is the caller's to set aside. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const lane of this.#lanes) clearTimeout(lane.restart);
+    this.sendAll({ type: 'stop' });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, 1_000);
+    });
+    await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ended)), late]);
+    clearTimeout(timer);
+    await this.#piscina.destroy();
+  }
+
+  #run(lane: Lane): void {
+    const { port1, port2 } = new MessageChannel();
+    const { arena, plans, streams, startedMs, clock } = this.#options;
+    lane.port = port1;
+    lane.ready = false;
+    lane.startedMs = clock.nowMs();
+    port1.on('message', (message: FromLane) => this.#heard(lane, message));
+    const task: LaneStart = {
+      lane: lane.index,
+      memory: arena.memory,
+      plan: plans[lane.index] as LanePlan,
+      streams,
+      startedMs,
+      port: port2,
+    };
+    lane.ended = this.#piscina.run(task, { transferList: [port2] }).then(
+      () => this.#ended(lane, port1, 'the task ended'),
+      (error: unknown) => this.#ended(lane, port1, toPlainError(error).message),
+    );
+  }
+
+  #heard(lane: Lane, message: FromLane): void {
+    if (message.type === 'ready') {
+      const nowMs = this.#options.clock.nowMs();
+      lane.ready = true;
+      if (lane.losses === 0) this.#options.onWorker(lane.index, 'started', '', nowMs - lane.startedMs);
+      else this.#options.onWorker(lane.index, 'replaced', '', nowMs - lane.lostMs);
+      if (this.#draining) lane.port?.postMessage({ type: 'drain' } satisfies ToLane);
+      if (this.#lanes.every(({ ready }) => ready)) this.#onAllReady?.();
+    } else if (message.type === 'drained') {
+      lane.onDrained?.();
+    }
+    this.#options.onMessage(lane.index, message);
+  }
+
+  #ended(lane: Lane, port: MessagePort, cause: string): void {
+    port.close();
+    if (this.#stopping) return;
+    const nowMs = this.#options.clock.nowMs();
+    lane.port = undefined;
+    lane.lostMs = nowMs;
+    lane.losses = nowMs - lane.startedMs > stableMs ? 1 : lane.losses + 1;
+    this.#options.onWorker(lane.index, 'lost', cause, nowMs - lane.startedMs);
+    const delayMs = lane.losses <= 2 ? 0 : Math.min(restartDelayMsMax, 50 * 2 ** (lane.losses - 3));
+    lane.restart = setTimeout(() => this.#run(lane), delayMs);
+  }
+}
