@@ -55,16 +55,24 @@ export function median(values: readonly number[]): number {
   return (upper + lower) / 2;
 }
 
+/** Shortest repetition, in milliseconds: below it the resolution of the CPU clock shows in the figures. */
+const repetitionMs = 10;
+
 /**
- * Runs a case for about `seconds` after a warm-up of a fifth of that (at least one run each; exactly one and one in a smoke
- * run), and gives the medians per unit.
+ * Runs a case for about `seconds` after a warm-up of a fifth of that, and gives the medians per unit. A repetition is as many
+ * runs as take some 10 ms. A smoke run warms up once and measures once.
  */
 export async function measure(benchCase: BenchCase, switches: BenchSwitches, seconds = 1): Promise<BenchRow> {
   const budgetMs = switches.smoke ? 0 : seconds * 1000;
   let checksum = 0;
-  const warmUntil = performance.now() + budgetMs / 5;
-  do checksum = await benchCase.run();
-  while (performance.now() < warmUntil);
+  let runs = 0;
+  const warmFrom = performance.now();
+  do {
+    checksum = await benchCase.run();
+    runs += 1;
+  } while (performance.now() - warmFrom < budgetMs / 5);
+  const runMs = (performance.now() - warmFrom) / runs;
+  const runsEach = switches.smoke ? 1 : Math.max(1, Math.ceil(repetitionMs / runMs));
 
   const wallNs: number[] = [];
   const cpuNs: number[] = [];
@@ -72,9 +80,10 @@ export async function measure(benchCase: BenchCase, switches: BenchSwitches, sec
   do {
     const cpuBefore = cpuSeconds();
     const wallBefore = performance.now();
-    checksum = await benchCase.run();
-    wallNs.push(((performance.now() - wallBefore) * 1e6) / benchCase.units);
-    cpuNs.push(((cpuSeconds() - cpuBefore) * 1e9) / benchCase.units);
+    for (let run = 0; run < runsEach; run++) checksum = await benchCase.run();
+    const units = benchCase.units * runsEach;
+    wallNs.push(((performance.now() - wallBefore) * 1e6) / units);
+    cpuNs.push(((cpuSeconds() - cpuBefore) * 1e9) / units);
   } while (performance.now() < until);
   const { name, unit } = benchCase;
   return { name, unit, wallNs: median(wallNs), cpuNs: median(cpuNs), repetitions: wallNs.length, checksum };

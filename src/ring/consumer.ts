@@ -37,8 +37,8 @@ export class RingConsumer {
   constructor(arena: Arena, place: RingPlace, tail?: number) {
     checkPlace(place);
     this.#words = arena.words;
-    this.#headWord = (place.controlOffset + control.head) >> 2;
-    this.#tailWord = (place.controlOffset + control.tail) >> 2;
+    this.#headWord = (place.controlOffset + control.head) >>> 2;
+    this.#tailWord = (place.controlOffset + control.tail) >>> 2;
     this.#entriesOffset = place.entriesOffset;
     this.#mask = place.capacity - 1;
     this.#capacity = place.capacity;
@@ -57,8 +57,8 @@ export class RingConsumer {
         if (this.#cursor === this.#headSeen) return 0;
       }
       const offset = this.#entriesOffset + (this.#cursor & this.#mask);
-      const length = this.#words[(offset + entry.length) >> 2] as number;
-      if (this.#words[(offset + entry.state) >> 2] !== EntryState.padding) {
+      const length = this.#words[(offset + entry.length) >>> 2] as number;
+      if (this.#words[(offset + entry.state) >>> 2] !== EntryState.padding) {
         this.#cursor = (this.#cursor + entryBytes(length)) | 0;
         return offset;
       }
@@ -78,7 +78,7 @@ export class RingConsumer {
 
   /** Writes an entry's outcome into it. */
   mark(offset: number, state: number, reason: number): void {
-    const index = (offset + entry.state) >> 2;
+    const index = (offset + entry.state) >>> 2;
     const attempts = (this.#words[index] as number) & (attemptsMax << attemptsShift);
     // Pairs with the producer side's Atomics.load of the state; an outcome is rare enough to be stored atomically.
     Atomics.store(this.#words, index, attempts | (reason << reasonShift) | state);
@@ -86,12 +86,12 @@ export class RingConsumer {
 
   /** Marks an entry as delivered: a plain store, because only this thread and its successor act on it. */
   markDelivered(offset: number): void {
-    this.#words[(offset + entry.state) >> 2] = EntryState.delivered;
+    this.#words[(offset + entry.state) >>> 2] = EntryState.delivered;
   }
 
   /** Counts one failed attempt of an entry and returns how many there were; saturates at `attemptsMax`. */
   countAttempt(offset: number): number {
-    const index = (offset + entry.state) >> 2;
+    const index = (offset + entry.state) >>> 2;
     const word = this.#words[index] as number;
     const attempts = Math.min((word >>> attemptsShift) + 1, attemptsMax);
     this.#words[index] = (word & 0xffff) | (attempts << attemptsShift);
@@ -106,9 +106,9 @@ export class RingConsumer {
     for (;;) {
       if (this.#done === this.#cursor) return 0;
       const offset = this.#entriesOffset + (this.#done & this.#mask);
-      const length = this.#words[(offset + entry.length) >> 2] as number;
+      const length = this.#words[(offset + entry.length) >>> 2] as number;
       // Pairs with the main thread's Atomics.store of `settled`, after which it no longer needs the entry.
-      const state = Atomics.load(this.#words, (offset + entry.state) >> 2) & stateMask;
+      const state = Atomics.load(this.#words, (offset + entry.state) >>> 2) & stateMask;
       if (state === EntryState.padding) {
         this.#done = (this.#done + length) | 0;
         continue;

@@ -28,9 +28,9 @@ export class RingProducer {
     this.capacity = place.capacity;
     this.payloadBytesMax = payloadBytesMax(place.capacity);
     this.#words = arena.words;
-    this.#headWord = (place.controlOffset + control.head) >> 2;
-    this.#tailWord = (place.controlOffset + control.tail) >> 2;
-    this.#sleepingWord = (place.controlOffset + control.sleeping) >> 2;
+    this.#headWord = (place.controlOffset + control.head) >>> 2;
+    this.#tailWord = (place.controlOffset + control.tail) >>> 2;
+    this.#sleepingWord = (place.controlOffset + control.sleeping) >>> 2;
     this.#entriesOffset = place.entriesOffset;
     this.#mask = place.capacity - 1;
     this.#claimed = Atomics.load(this.#words, this.#headWord);
@@ -54,12 +54,12 @@ export class RingProducer {
     }
     let offset = this.#entriesOffset + index;
     if (size > untilEnd) {
-      this.#words[(offset + entry.state) >> 2] = EntryState.padding;
-      this.#words[(offset + entry.length) >> 2] = untilEnd;
+      this.#words[(offset + entry.state) >>> 2] = EntryState.padding;
+      this.#words[(offset + entry.length) >>> 2] = untilEnd;
       offset = this.#entriesOffset;
     }
-    this.#words[(offset + entry.state) >> 2] = EntryState.pending;
-    this.#words[(offset + entry.length) >> 2] = payloadLength;
+    this.#words[(offset + entry.state) >>> 2] = EntryState.pending;
+    this.#words[(offset + entry.length) >>> 2] = payloadLength;
     this.#claimed = (this.#claimed + needed) | 0;
     return offset;
   }
@@ -110,7 +110,7 @@ export class RingProducer {
     this.#tailSeen = Atomics.load(this.#words, this.#tailWord);
     if (this.#tailSeen === this.#published) return 0;
     const offset = this.#entriesOffset + (this.#tailSeen & this.#mask);
-    const padded = this.#words[(offset + entry.state) >> 2] === EntryState.padding;
+    const padded = this.#words[(offset + entry.state) >>> 2] === EntryState.padding;
     return padded ? this.#entriesOffset : offset;
   }
 }

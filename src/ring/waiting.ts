@@ -19,8 +19,8 @@ export class RingWaiter {
 
   constructor(arena: Arena, place: RingPlace) {
     this.#words = arena.words;
-    this.#headWord = (place.controlOffset + control.head) >> 2;
-    this.#sleepingWord = (place.controlOffset + control.sleeping) >> 2;
+    this.#headWord = (place.controlOffset + control.head) >>> 2;
+    this.#sleepingWord = (place.controlOffset + control.sleeping) >>> 2;
   }
 
   /**
