@@ -71,11 +71,11 @@ export class Aggregate {
    */
   add(offset: number, keys: KeyTable, keyPlace: number): boolean {
     const { words, bytes, copy } = this.#arena;
-    const keyWord = words[(offset + entry.key) >> 2] as number;
+    const keyWord = words[(offset + entry.key) >>> 2] as number;
     const keyLength = keyWord & 0xffff;
     const ehkLength = (keyWord & flagHashKey) === 0 ? 0 : 16;
     const keyOffset = offset + entry.payload + ehkLength;
-    const dataLength = (words[(offset + entry.length) >> 2] as number) - ehkLength - keyLength;
+    const dataLength = (words[(offset + entry.length) >>> 2] as number) - ehkLength - keyLength;
     const known = keys.words[keyPlace + place.aggregate] === this.stamp;
     const index = known ? (keys.words[keyPlace + place.index] as number) : this.#keyCount;
     let body = 2 + varintBytes(index) + varintBytes(dataLength) + dataLength;

@@ -75,9 +75,9 @@ export class Aggregator {
   /** Adds the ring entry at `offset`. Hands at most one record to the sink. */
   add(offset: number): void {
     const words = this.#arena.words;
-    const keyWord = words[(offset + entry.key) >> 2] as number;
+    const keyWord = words[(offset + entry.key) >>> 2] as number;
     const explicit = (keyWord & flagHashKey) !== 0;
-    const payload = words[(offset + entry.length) >> 2] as number;
+    const payload = words[(offset + entry.length) >>> 2] as number;
     const keyPlace = this.#keys.find(offset + entry.payload + (explicit ? 16 : 0), keyWord & 0xffff);
     const ranges = this.#ranges;
     if (ranges === undefined || payload + envelopeBytes + eventOverheadBytes > this.#bytesMax) {
@@ -160,9 +160,9 @@ export class Aggregator {
 
   #looksAggregated(offset: number): boolean {
     const { words, bytes } = this.#arena;
-    const keyWord = words[(offset + entry.key) >> 2] as number;
+    const keyWord = words[(offset + entry.key) >>> 2] as number;
     const data = offset + entry.payload + ((keyWord & flagHashKey) === 0 ? 0 : 16) + (keyWord & 0xffff);
-    const length = offset + entry.payload + (words[(offset + entry.length) >> 2] as number) - data;
+    const length = offset + entry.payload + (words[(offset + entry.length) >>> 2] as number) - data;
     if (length <= envelopeBytes) return false;
     for (let i = 0; i < magic.length; i++) if (bytes[data + i] !== magic[i]) return false;
     return true;

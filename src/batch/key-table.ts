@@ -54,8 +54,8 @@ export class KeyTable {
     if (length > keyBytesMax) return this.#findLong(offset, length);
     const source = this.#arenaWords;
     const places = this.words;
-    const first = offset >> 2;
-    const full = length >> 2;
+    const first = offset >>> 2;
+    const full = length >>> 2;
     let hash = length;
     for (let i = 0; i < full; i++) hash = mix(hash ^ (source[first + i] as number));
     const rest = length & 3;
@@ -81,7 +81,7 @@ export class KeyTable {
   #fill(base: number, offset: number, length: number, full: number, last: number): number {
     const places = this.words;
     places[base] = length;
-    for (let i = 0; i < full; i++) places[base + place.key + i] = this.#arenaWords[(offset >> 2) + i] as number;
+    for (let i = 0; i < full; i++) places[base + place.key + i] = this.#arenaWords[(offset >>> 2) + i] as number;
     if ((length & 3) !== 0) places[base + place.key + full] = last;
     md5Short(this.#arena.bytes, offset, length, this.#digest, 0);
     return this.#found(base);

@@ -107,15 +107,15 @@ export class LaneLoop {
       const offset = consumer.next();
       if (offset === 0) break;
       taken++;
-      const seenUs = floats[(offset + entry.firstSeenUs) >> 3] as number;
+      const seenUs = floats[(offset + entry.firstSeenUs) >>> 3] as number;
       if (seenUs !== runSeenUs) {
         if (runEvents > 0) this.#parts.ringWaited(nowUs - runSeenUs, runEvents);
         runSeenUs = seenUs;
         runEvents = 0;
       }
       runEvents++;
-      const stream = ((words[(offset + entry.key) >> 2] as number) >>> streamShift) & streamMask;
-      const state = (words[(offset + entry.state) >> 2] as number) & stateMask;
+      const stream = ((words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
+      const state = (words[(offset + entry.state) >>> 2] as number) & stateMask;
       // After a takeover the ring also holds what the worker before had finished.
       if (state === EntryState.pending) (streams[stream] as StreamDelivery).add(offset, nowMs);
       else if (state === EntryState.setAside) this.#parts.foundSetAside(offset);
@@ -133,8 +133,8 @@ export class LaneLoop {
   #giveBack(): void {
     const { consumer, counters, arena } = this.#parts;
     for (let offset = consumer.advance(); offset !== 0; offset = consumer.advance()) {
-      const stream = ((arena.words[(offset + entry.key) >> 2] as number) >>> streamShift) & streamMask;
-      const state = (arena.words[(offset + entry.state) >> 2] as number) & stateMask;
+      const stream = ((arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
+      const state = (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
       if (state === EntryState.delivered) {
         counters.add(stream, LaneCounter.ahead, -1);
         counters.add(stream, LaneCounter.delivered, 1);

@@ -60,7 +60,7 @@ function contextOf(
   latency: LatencyRecorder,
 ): DeliveryContext {
   const { arena, consumer, counters, clock, report } = parts;
-  const breakerWord = (parts.breakersOffset >> 2) + stream;
+  const breakerWord = (parts.breakersOffset >>> 2) + stream;
   return {
     arena,
     consumer,
@@ -79,7 +79,7 @@ function contextOf(
       report({ type: 'set_aside', offsets });
     },
     expired: (offset, nowMs) => {
-      const entered = arena.words[(offset + entry.enteredMs) >> 2] as number;
+      const entered = arena.words[(offset + entry.enteredMs) >>> 2] as number;
       return (((nowMs - parts.startedMs) | 0) - entered | 0) > options.deadlineMs;
     },
     answered: (batch, startUs) => {
@@ -120,8 +120,8 @@ function markDelivered(
   for (let i = from; i < to; i++) {
     const offset = offsets[i] as number;
     consumer.markDelivered(offset);
-    bytes += words[(offset + entry.length) >> 2] as number;
-    const seenUs = floats[(offset + entry.firstSeenUs) >> 3] as number;
+    bytes += words[(offset + entry.length) >>> 2] as number;
+    const seenUs = floats[(offset + entry.firstSeenUs) >>> 3] as number;
     // Events of one read share their time stamp: one recording for the run.
     if (seenUs !== runSeenUs) {
       if (runEvents > 0) latency.record(Latency.ingressToAck, nowUs - runSeenUs, runEvents);

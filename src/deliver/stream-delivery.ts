@@ -108,11 +108,11 @@ export class StreamDelivery implements RecordSink {
   single(offset: number, hashKeys: Uint32Array, hashKeyIndex: number): void {
     const { words, buffer } = this.#ctx.arena;
     const batch = this.#building as Batch;
-    const keyWord = words[(offset + entry.key) >> 2] as number;
+    const keyWord = words[(offset + entry.key) >>> 2] as number;
     const keyLength = keyWord & 0xffff;
     const keyOffset = offset + entry.payload + ((keyWord & flagHashKey) === 0 ? 0 : 16);
     const dataOffset = keyOffset + keyLength;
-    const dataLength = offset + entry.payload + (words[(offset + entry.length) >> 2] as number) - dataOffset;
+    const dataLength = offset + entry.payload + (words[(offset + entry.length) >>> 2] as number) - dataOffset;
     const key = buffer.toString('utf8', keyOffset, dataOffset);
     this.#wire.record(batch, dataOffset, dataLength, key, formatHashKey(hashKeys, hashKeyIndex));
     batch.payloadBytes += dataLength + keyLength;

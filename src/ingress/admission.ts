@@ -238,9 +238,9 @@ export class Admission implements Intake {
     const at = lane.ring.claim(ehkLength + keyLength + dataLength);
     if (at === 0) return false;
     const hashKeyFlag = ehkLength === 0 ? 0 : flagHashKey;
-    words[(at + entry.key) >> 2] = keyLength | (stream << streamShift) | hashKeyFlag | flags;
-    words[(at + entry.enteredMs) >> 2] = this.#enteredMs;
-    floats[(at + entry.firstSeenUs) >> 3] = timeUs;
+    words[(at + entry.key) >>> 2] = keyLength | (stream << streamShift) | hashKeyFlag | flags;
+    words[(at + entry.enteredMs) >>> 2] = this.#enteredMs;
+    floats[(at + entry.firstSeenUs) >>> 3] = timeUs;
     let to = at + entry.payload;
     if (ehkLength !== 0) {
       copy(to, ehkOffset, ehkLength);
@@ -292,7 +292,7 @@ export class Admission implements Intake {
     for (let i = 0; i < this.#lanes.length; i++) {
       const { ring, saturation, breakersWord } = this.#lanes[i] as AdmissionLane;
       const oldest = ring.oldest();
-      const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >> 2] as number)) | 0;
+      const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >>> 2] as number)) | 0;
       saturation.update(ring.usedBytes(), oldestMs, nowMs);
       for (let stream = 0; stream < this.#streamCount; stream++) {
         // Pairs with the lane's Atomics.store at each transition; nothing rides on it.

@@ -78,7 +78,7 @@ export class MainCounters {
 
   constructor(arena: Arena, offset: number) {
     this.#floats = arena.floats;
-    this.#base = offset >> 3;
+    this.#base = offset >>> 3;
   }
 
   add(stream: number, counter: number, by: number): void {
@@ -103,14 +103,14 @@ export class LaneCounters {
     this.#arena = arena;
     this.#offset = offset;
     this.#copyBytes = laneCopyBytes(streams);
-    this.#switches = Atomics.load(arena.words, offset >> 2);
-    const start = (this.#copyOffset(this.#switches) + copyHeader) >> 3;
+    this.#switches = Atomics.load(arena.words, offset >>> 2);
+    const start = (this.#copyOffset(this.#switches) + copyHeader) >>> 3;
     this.values = arena.floats.slice(start, start + streams * laneCounters);
   }
 
   /** Tail position at the last commit: where a successor must begin. */
   committedTail(): number {
-    return this.#arena.words[this.#copyOffset(this.#switches) >> 2] as number;
+    return this.#arena.words[this.#copyOffset(this.#switches) >>> 2] as number;
   }
 
   add(stream: number, counter: number, by: number): void {
@@ -126,10 +126,10 @@ export class LaneCounters {
   commit(tail: number): void {
     const next = (this.#switches + 1) | 0;
     const start = this.#copyOffset(next);
-    this.#arena.words[start >> 2] = tail;
-    this.#arena.floats.set(this.values, (start + copyHeader) >> 3);
+    this.#arena.words[start >>> 2] = tail;
+    this.#arena.floats.set(this.values, (start + copyHeader) >>> 3);
     // Pairs with the reader's Atomics.load; the copy written above rides on it.
-    Atomics.store(this.#arena.words, this.#offset >> 2, next);
+    Atomics.store(this.#arena.words, this.#offset >>> 2, next);
     this.#switches = next;
   }
 
@@ -141,10 +141,10 @@ export class LaneCounters {
 /** Reads a lane's committed counters into `into` (streams x laneCounters). Any thread; a consistent copy. */
 export function readLaneCounters(arena: Arena, offset: number, streams: number, into: Float64Array): void {
   for (;;) {
-    const switches = Atomics.load(arena.words, offset >> 2);
-    const start = (offset + header + (switches & 1) * laneCopyBytes(streams) + copyHeader) >> 3;
+    const switches = Atomics.load(arena.words, offset >>> 2);
+    const start = (offset + header + (switches & 1) * laneCopyBytes(streams) + copyHeader) >>> 3;
     for (let i = 0; i < into.length; i++) into[i] = arena.floats[start + i] as number;
     // The worker writes the other copy first: while it has not switched, nobody has touched this one.
-    if (Atomics.load(arena.words, offset >> 2) === switches) return;
+    if (Atomics.load(arena.words, offset >>> 2) === switches) return;
   }
 }

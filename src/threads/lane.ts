@@ -47,7 +47,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
     progress: () => loop.schedule(),
   };
   const streams = start.streams.map((options, i) => {
-    Atomics.store(arena.words, (plan.breakers >> 2) + i, 0);
+    Atomics.store(arena.words, (plan.breakers >>> 2) + i, 0);
     return createStream(parts, i, options, at(plan.streams, i), at(latencies, i));
   });
   loop.start(streams);
@@ -86,8 +86,8 @@ function takeOver(arena: Arena, start: LaneStart, counters: LaneCounters): void 
     counters.add(stream, LaneCounter.ahead, -counters.get(stream, LaneCounter.ahead));
   }
   for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
-    const state = (arena.words[(offset + entry.state) >> 2] as number) & stateMask;
-    const stream = ((arena.words[(offset + entry.key) >> 2] as number) >>> streamShift) & streamMask;
+    const state = (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
+    const stream = ((arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
     if (state === EntryState.delivered) counters.add(stream, LaneCounter.ahead, 1);
   }
   counters.commit(counters.committedTail());
