@@ -120,7 +120,8 @@ export class Aggregate {
     this.#list(offset);
     if (this.count === 1) {
       if (ehkLength !== 0) hashKeyOfBytes(bytes, offset + entry.payload, this.hashKey, 0);
-      else for (let i = 0; i < hashKeyWords; i++) this.hashKey[i] = keys.unsigned[keyPlace + place.hashKey + i] as number;
+      else
+        for (let i = 0; i < hashKeyWords; i++) this.hashKey[i] = keys.unsigned[keyPlace + place.hashKey + i] as number;
     }
     return true;
   }

@@ -5,9 +5,8 @@
  * A batch knows which ring entries each of its records carries, so that an outcome per record becomes an outcome per event:
  * record `i` carries `offsets[ends[i - 1] .. ends[i])`.
  */
-import { hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { recordsPerRequestMax } from '../base/limits.ts';
-import type { Arena } from '../ring/arena.ts';
 import type { Aggregate } from './aggregate.ts';
 
 export class Batch {
@@ -25,6 +24,8 @@ export class Batch {
   /** SHA-256 of the finished body in hex. */
   sha256 = '';
   events = 0;
+  #hash: Hash = createHash('sha256');
+  #hashed = 0;
   offsets = new Uint32Array(4096);
   readonly ends = new Uint32Array(recordsPerRequestMax);
   /** Index of the shard that each record was aimed at, or -1. */
@@ -42,6 +43,8 @@ export class Batch {
     this.attempts = 0;
     this.events = 0;
     this.sha256 = '';
+    this.#hash = createHash('sha256');
+    this.#hashed = 0;
   }
 
   /** Enters a record that carries one event. */
@@ -76,12 +79,20 @@ export class Batch {
     return i === 0 ? 0 : (this.ends[i - 1] as number);
   }
 
-  body(arena: Arena): Buffer {
-    return arena.buffer.subarray(this.start, this.start + this.length);
+  /** The arena's bytes that make the body. */
+  body(buffer: Buffer): Buffer {
+    return buffer.subarray(this.start, this.start + this.length);
   }
 
-  /** Computes the body's SHA-256, which the signature covers. Once: a request that is sent again has the same body. */
-  seal(arena: Arena): void {
-    this.sha256 = hash('sha256', this.body(arena), 'hex');
+  /** Hashes what was appended since the last call, while it is still in the cache. Nothing before {@link length} may change after. */
+  absorb(buffer: Buffer): void {
+    this.#hash.update(buffer.subarray(this.start + this.#hashed, this.start + this.length));
+    this.#hashed = this.length;
+  }
+
+  /** Completes the body's SHA-256, which the signature covers. Once: a request that is sent again has the same body. */
+  seal(buffer: Buffer): void {
+    this.absorb(buffer);
+    this.sha256 = this.#hash.digest('hex');
   }
 }

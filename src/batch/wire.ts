@@ -24,6 +24,12 @@ export interface Wire {
   end(batch: Batch): void;
 }
 
+/**
+ * Data is encoded in pieces of this many bytes (a multiple of 3: no padding inside). The string of a larger piece would leave
+ * V8's young generation and cost a page fault per 4 KiB: 0.13 ns a byte become 1.3 (`bench/base64-pieces`).
+ */
+export const base64PieceBytes = 24_576;
+
 /** Most bytes around one record's data: names, quotes, a partition key of 256 characters fully escaped, a hash key. */
 const recordFrameBytes = 256 * 6 + 128;
 const requestFrameBytes = 2_400;
@@ -52,8 +58,13 @@ export class JsonWire implements Wire {
     const buffer = this.#buffer;
     let at = batch.start + batch.length;
     at += buffer.write(batch.records === 0 ? '{"Data":"' : ',{"Data":"', at, 'latin1');
-    // Encoding to a string and writing that is the quickest way that Node 20 has: 0.28 ns a byte together.
-    at += buffer.write(buffer.toString('base64', offset, offset + length), at, 'latin1');
+    const dataEnd = offset + length;
+    for (let from = offset; from < dataEnd; from += base64PieceBytes) {
+      const text = buffer.toString('base64', from, Math.min(from + base64PieceBytes, dataEnd));
+      at += buffer.write(text, at, 'latin1');
+      batch.length = at - batch.start;
+      batch.absorb(buffer);
+    }
     const frame = `","PartitionKey":${JSON.stringify(partitionKey)},"ExplicitHashKey":"${hashKey}"}`;
     at += buffer.write(frame, at, 'utf8');
     batch.length = at - batch.start;

@@ -64,6 +64,7 @@ export class SaturationBreaker {
     }
     if (usedBytes > closeAt * capacityBytes) return;
     if (breaker.tryProbe(nowMs, 'drained')) this.#halfOpenSinceMs = nowMs;
-    else if (breaker.state === BreakerState.halfOpen && nowMs - this.#halfOpenSinceMs >= settleMs) breaker.succeed('stays drained');
+    else if (breaker.state === BreakerState.halfOpen && nowMs - this.#halfOpenSinceMs >= settleMs)
+      breaker.succeed('stays drained');
   }
 }

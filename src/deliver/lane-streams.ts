@@ -80,7 +80,7 @@ function contextOf(
     },
     expired: (offset, nowMs) => {
       const entered = arena.words[(offset + entry.enteredMs) >>> 2] as number;
-      return (((nowMs - parts.startedMs) | 0) - entered | 0) > options.deadlineMs;
+      return ((((nowMs - parts.startedMs) | 0) - entered) | 0) > options.deadlineMs;
     },
     answered: (batch, startUs) => {
       latency.record(Latency.put, clock.nowUs() - startUs, 1);

@@ -51,7 +51,10 @@ export class ShardMap {
     this.#failures = 0;
     const same = this.ranges !== undefined && this.ranges.shardIds.join() === ranges.shardIds.join();
     if (!same) this.ranges = ranges;
-    this.#settle(refreshMs * (0.75 + this.#random.share() / 2), same ? undefined : `${ranges.shardIds.length} open shards`);
+    this.#settle(
+      refreshMs * (0.75 + this.#random.share() / 2),
+      same ? undefined : `${ranges.shardIds.length} open shards`,
+    );
   }
 
   #failed(cause: string): void {

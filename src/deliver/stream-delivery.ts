@@ -55,8 +55,9 @@ export class StreamDelivery implements RecordSink {
     this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, this);
     this.#map = new ShardMap(ctx.kinesis, ctx.random, (cause) => this.#mapChanged(cause));
     const { halfOpenAfterMs } = ctx.options;
-    this.#breaker = new Breaker({ waitMs: halfOpenAfterMs, waitMsMax: Math.max(halfOpenAfterMs, 5_000) }, (from, to, cause) =>
-      ctx.breakerMoved(from, to, cause),
+    this.#breaker = new Breaker(
+      { waitMs: halfOpenAfterMs, waitMsMax: Math.max(halfOpenAfterMs, 5_000) },
+      (from, to, cause) => ctx.breakerMoved(from, to, cause),
     );
     if (ctx.options.aggregation) this.#map.refresh();
   }
@@ -88,7 +89,12 @@ export class StreamDelivery implements RecordSink {
     if (this.#mapPending || this.#openedMs + lingerMs <= nowMs) this.#flush();
     const held = this.#held.reduce((least, { dueMs }) => Math.min(least, dueMs), Number.POSITIVE_INFINITY);
     const probe = this.#breaker.state === BreakerState.open ? nowMs + Math.max(1, this.#breaker.waitLeftMs(nowMs)) : 0;
-    return Math.min(Math.max(held, probe), this.#retries.nextDueMs(), this.#openedMs + lingerMs, probe || Number.POSITIVE_INFINITY);
+    return Math.min(
+      Math.max(held, probe),
+      this.#retries.nextDueMs(),
+      this.#openedMs + lingerMs,
+      probe || Number.POSITIVE_INFINITY,
+    );
   }
 
   close(): void {
@@ -157,7 +163,7 @@ export class StreamDelivery implements RecordSink {
     const batch = this.#building as Batch;
     this.#building = undefined;
     this.#wire.end(batch);
-    batch.seal(this.#ctx.arena);
+    batch.seal(this.#ctx.arena.buffer);
     this.#ctx.lingered((this.#ctx.clock.nowMs() - batch.openedMs) * 1000, batch.events);
     this.#send(batch);
   }
@@ -166,7 +172,7 @@ export class StreamDelivery implements RecordSink {
     const ctx = this.#ctx;
     this.#inFlight++;
     const startUs = ctx.clock.nowUs();
-    const body = { body: batch.body(ctx.arena), sha256: batch.sha256, contentType: this.#wire.contentType };
+    const body = { body: batch.body(ctx.arena.buffer), sha256: batch.sha256, contentType: this.#wire.contentType };
     ctx.kinesis.putRecords(body).then(
       (answer) => this.#answered(batch, answer, startUs),
       (error: unknown) => this.#failed(batch, error),

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import { rootCertificates } from 'node:tls';
+import { createSecureContext, DEFAULT_CIPHERS, rootCertificates } from 'node:tls';
 import { KinesisClient, ListShardsCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { ShardRange } from '../batch/shard-ranges.ts';
@@ -33,12 +33,22 @@ export interface Kinesis {
   destroy(): void;
 }
 
+/** TLS 1.3 suites in the order that AWS' own endpoints prefer: AES-128 costs a quarter less than Node's first choice, AES-256. */
+const ciphers = [
+  'TLS_AES_128_GCM_SHA256',
+  'TLS_AES_256_GCM_SHA384',
+  'TLS_CHACHA20_POLY1305_SHA256',
+  DEFAULT_CIPHERS,
+].join(':');
+
 /** Kinesis' namespace and target prefix in the service model. */
 const protocolOptions = { defaultNamespace: 'com.amazonaws.kinesis', serviceTarget: 'Kinesis_20131202' };
 
 export function openKinesis(target: KinesisTarget): Kinesis {
   const agentOptions = { keepAlive: true, maxSockets: target.requestsInFlight, scheduling: 'lifo' as const };
-  const trust = target.caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(target.caFile, 'utf8')] };
+  // A context made once: given as `ca`, the agent would join all certificates into a pool name for every request (90 us).
+  const ca = target.caFile === undefined ? {} : { ca: [...rootCertificates, readFileSync(target.caFile, 'utf8')] };
+  const secureContext = createSecureContext({ ciphers, ...ca });
   const client = new KinesisClient({
     region: target.region,
     ...(target.endpoint === undefined ? {} : { endpoint: target.endpoint }),
@@ -47,7 +57,7 @@ export function openKinesis(target: KinesisTarget): Kinesis {
     protocol: new PutRecordsProtocol(protocolOptions),
     requestHandler: new NodeHttpHandler({
       httpAgent: new HttpAgent(agentOptions),
-      httpsAgent: new HttpsAgent({ ...agentOptions, ...trust }),
+      httpsAgent: new HttpsAgent({ ...agentOptions, secureContext }),
       requestTimeout: target.requestTimeoutMs,
       throwOnRequestTimeout: true,
       connectionTimeout: target.connectTimeoutMs,
@@ -57,7 +67,9 @@ export function openKinesis(target: KinesisTarget): Kinesis {
 
   return {
     putRecords: async (body) =>
-      (await client.send(new PutRecordsCommand({ ...name, Records: [], [prepared]: body } as never))) as PutRecordsAnswer,
+      (await client.send(
+        new PutRecordsCommand({ ...name, Records: [], [prepared]: body } as never),
+      )) as PutRecordsAnswer,
     listShards: async () => {
       const ranges: ShardRange[] = [];
       let token: string | undefined;

@@ -88,7 +88,8 @@ export function planArena(input: PlanInput): ArenaPlan {
   const replayWindow = place.area(Math.max(4 * 1024 * 1024, 2 * recordMax));
   const shared = place.end;
   const perLane = input.streams.reduce(
-    (sum, stream) => sum + aggregateArea(stream.aggregateBytes) + (stream.requestsInFlight + 1) * align(stream.bodyBytes),
+    (sum, stream) =>
+      sum + aggregateArea(stream.aggregateBytes) + (stream.requestsInFlight + 1) * align(stream.bodyBytes),
     controlBytes + laneBlockBytes(streams) + 4096,
   );
   const ringBytes = powerOfTwoBelow(Math.min(capacityMax, (input.memoryBudgetBytes - shared) / input.lanes - perLane));
