@@ -10,8 +10,9 @@
  */
 import { parseArgs } from 'node:util';
 import { assert } from '../src/base/assert.ts';
+import { HdrCounts } from '../src/observe/hdr-counts.ts';
 import { HdrDecoder } from '../src/observe/hdr-decode.ts';
-import { mergedHistogram, startHistograms } from '../src/observe/histogram.ts';
+import { startHistograms } from '../src/observe/histogram.ts';
 import { Latency, LatencyRecorder } from '../src/observe/latency.ts';
 
 const { values: args } = parseArgs({ options: { smoke: { type: 'boolean', default: false } } });
@@ -49,7 +50,7 @@ const baselineNs = best(records, () => {
   for (let index = 0; index < records; index++) {
     const us = durationsUs[index & 65_535] as number;
     const bucket = us < 2_048 ? 0 : 21 - Math.clz32(us);
-    const place = bucket * 1_024 + Math.floor(us / 2 ** bucket);
+    const place = bucket * 1_024 + Math.floor(us / (1 << bucket));
     counts[place] = (counts[place] as number) + 1;
   }
 });
@@ -92,14 +93,14 @@ for (const engine of ['wasm', 'js'] as const) {
   );
 
   const decoder = new HdrDecoder();
-  const merged = mergedHistogram();
+  const merged = new HdrCounts();
   const decodeNs = best(encodes, () => {
     for (let round = 0; round < encodes; round++) {
       decoder.decode(first?.base64 ?? '');
       decoder.addTo(merged);
     }
   });
-  assert(merged.totalCount === records * (rounds + 1) * encodes * rounds, 'merging loses nothing');
+  assert(merged.total === records * (rounds + 1) * encodes * rounds, 'merging loses nothing');
   row(`${engine}: decode and merge`, `${(decodeNs / 1e6).toFixed(3)} ms`, 'per histogram, as hist does it');
   recorder.destroy();
 }
