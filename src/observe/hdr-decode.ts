@@ -82,7 +82,6 @@ export class HdrDecoder {
         if (zigzag > 0) this.#add(index, zigzag / 2);
         index++;
       }
-      if (index > indexCount) throw new Error('a value beyond one hour');
     }
   }
 

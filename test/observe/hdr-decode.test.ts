@@ -74,6 +74,8 @@ t.test('hostile texts are refused at once: no endless run of zeros, no bomb, no 
     t.throws(() => decoder.decode(text), { code: 'bad_histogram' }, what);
     t.equal(decoder.total, 0, 'nothing is left of it');
   }
+  const bomb = () => decoder.decode(hostile['inflates to 100 MB'] as string);
+  t.throws(bomb, { cause: { code: 'ERR_BUFFER_TOO_LARGE' } }, 'a bomb is not inflated to its end');
 });
 
 t.test('every index of the layout counts the values that the library counts together', async (t) => {
