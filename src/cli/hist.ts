@@ -136,14 +136,14 @@ async function exhaust(intervals: AsyncIterable<LatencyLine>): Promise<void> {
   for await (const _ of intervals) continue;
 }
 
-async function writeHlog(file: string, intervals: AsyncIterable<LatencyLine>): Promise<void> {
-  let opened = false;
+/** Writes the intervals as they are read. Without any, the file is not touched. */
+async function writeHlog(file: string, intervals: AsyncGenerator<LatencyLine>): Promise<void> {
+  const first = await intervals.next();
+  if (first.done) return;
+  const opening = hlogHeader(first.value.windowStartMs) + hlogLine(first.value);
   async function* log(): AsyncGenerator<string> {
-    for await (const line of intervals) {
-      if (!opened) yield hlogHeader(line.windowStartMs);
-      opened = true;
-      yield hlogLine(line);
-    }
+    yield opening;
+    for await (const line of intervals) yield hlogLine(line);
   }
   await pipeline(log, createWriteStream(file)).catch((cause: unknown) => {
     if (cause instanceof SpillwayError) throw cause;

@@ -35,7 +35,8 @@ export function terminalChart(chart: TerminalChart): string {
   const labelWidth = Math.min(Math.max(...labels.map((label) => label.length)), Math.floor(chart.width / 2));
   // Beside the label: a space, and the axis itself.
   const columns = chart.width - labelWidth - 2;
-  const values = spread(chart.values, columns);
+  // The first value is drawn on the axis itself.
+  const values = spread(chart.values, columns + 1);
   // The library rounds to rows of equal height; scaled to rows, every axis label is exact.
   const plotted = asciichart.plot(
     values.map((value) => (value / top) * rows),

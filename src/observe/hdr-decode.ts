@@ -3,19 +3,20 @@
  * command; pure.
  *
  * Log lines come from outside, and the library's own decoder trusts them: a run of 2^55 zeros keeps it busy for years. This
- * one checks size, layout and every index first, and is three times as fast, because it builds no histogram of its own.
+ * one checks size, layout and every index first, and builds no histogram of its own.
  *
  * ```
  *   compressed:  cookie 1c849304 | length | zlib stream of:
  *   inflated:    cookie 1c849303 | payload length | 0 | digits | lowest (8) | highest (8) | ratio (8) | payload
  *   payload:     ZigZag LEB128 numbers: n >= 0 is the count of the next index, n < 0 skips -n indexes
- *   index:       0..2047 is the value itself; above, bucket k = (index >> 10) - 1 holds (1024 + (index & 1023)) * 2^k
+ *   index:       as in hdr-counts.ts
  * ```
  * Source: https://github.com/HdrHistogram/HdrHistogram, AbstractHistogram.encodeIntoByteBuffer and ZigZagEncoding.
  */
 import { inflateSync } from 'node:zlib';
 import { SpillwayError } from '../base/errors.ts';
-import { type Histogram, highestUs, lowestUs, significantDigits } from './histogram.ts';
+import { type HdrCounts, indexCount, lowestAt } from './hdr-counts.ts';
+import { highestUs, lowestUs, significantDigits } from './histogram.ts';
 
 const inflatedCookie = 0x1c849303;
 const compressedCookie = 0x1c849304;
@@ -23,13 +24,11 @@ const compressedCookie = 0x1c849304;
 const cookieMask = ~0xf0;
 const headerLength = 40;
 
-/** Indexes of the layout: 22 buckets of 1,024, and the lower half of the first. */
-const indexCount = 23 * 1_024;
 const numberBytesMax = 9;
 
 /** Decodes texts one after the other into the same memory; holds what the last one held. */
 export class HdrDecoder {
-  readonly #values = new Float64Array(indexCount);
+  readonly #indexes = new Uint16Array(indexCount);
   readonly #counts = new Float64Array(indexCount);
   #length = 0;
 
@@ -50,10 +49,9 @@ export class HdrDecoder {
     }
   }
 
-  /** Adds the counts to `histogram`, which must reach to one hour or grow. */
-  addTo(histogram: Histogram): void {
+  addTo(counts: HdrCounts): void {
     for (let entry = 0; entry < this.#length; entry++) {
-      histogram.recordValueWithCount(this.#values[entry] as number, this.#counts[entry] as number);
+      counts.add(this.#indexes[entry] as number, this.#counts[entry] as number);
     }
   }
 
@@ -70,7 +68,8 @@ export class HdrDecoder {
       let zigzag = 0;
       let scale = 1;
       for (let length = 1; ; length++) {
-        const byte = inflated.readUInt8(position++);
+        const byte = inflated[position++];
+        if (byte === undefined) throw new Error('a number that is cut off');
         // The ninth byte carries eight bits and no continuation mark.
         zigzag += (length === numberBytesMax ? byte : byte & 0x7f) * scale;
         if (byte < 0x80 || length === numberBytesMax) break;
@@ -83,18 +82,16 @@ export class HdrDecoder {
         if (zigzag > 0) this.#add(index, zigzag / 2);
         index++;
       }
-      if (index > indexCount) throw new Error('a value beyond one hour');
     }
   }
 
   #add(index: number, count: number): void {
     if (index >= indexCount) throw new Error('a value beyond one hour');
-    const value = index < 2_048 ? index : (1_024 + (index & 1_023)) * 2 ** ((index >> 10) - 1);
-    this.#values[this.#length] = value;
+    this.#indexes[this.#length] = index;
     this.#counts[this.#length] = count;
     this.#length++;
     this.total += count;
-    this.highestValueUs = value;
+    this.highestValueUs = lowestAt(index);
   }
 }
 

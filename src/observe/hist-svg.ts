@@ -25,7 +25,7 @@ export function latencySvg(merge: LatencyMerge): string {
 
 function distribution(groups: readonly MergedLatency[]): LineChart {
   const shown = groups.slice(0, curvesMax);
-  const rarest = Math.max(...shown.map((merged) => Math.log10(merged.counts.totalCount)), 1);
+  const rarest = Math.max(...shown.map((merged) => Math.log10(merged.counts.total)), 1);
   const series = shown.map((merged) => ({
     name: merged.group === '' ? merged.histogram : `${merged.histogram} ${merged.group}`,
     points: distributionPoints(merged),
@@ -43,7 +43,7 @@ function distribution(groups: readonly MergedLatency[]): LineChart {
 
 /** x counts nines: 0 is the 0th percentile, 1 the 90th, 2 the 99th; the curve ends where a single event decides. */
 function distributionPoints(merged: MergedLatency): [number, number][] {
-  const last = Math.log10(Math.max(merged.counts.totalCount, 2));
+  const last = Math.log10(Math.max(merged.counts.total, 2));
   const steps = 120;
   return Array.from({ length: steps + 1 }, (_, step) => {
     const nines = (last * step) / steps;
@@ -92,7 +92,7 @@ function overTime(name: string, { windows, windowMs }: LatencySeries): LineChart
 
 function latencyAxis(series: readonly Series[]): Axis {
   const values = series.flatMap(({ points }) => points.map(([, y]) => y).filter(Number.isFinite));
-  return logAxis(Math.min(...values), Math.max(...values), durationText);
+  return logAxis(Math.min(...values), Math.max(...values), (us) => durationText(us).replace(/\.0+ /, ' '));
 }
 
 /** A logarithmic axis has no 0; below a microsecond is drawn as one. */

@@ -21,13 +21,13 @@ export function latencyRow(merged: MergedLatency): LatencyRow {
   return {
     histogram: merged.histogram,
     ...(merged.group === '' ? {} : { group: merged.group }),
-    count: merged.counts.totalCount,
+    count: merged.counts.total,
     p50Us: merged.percentileUs(50),
     p90Us: merged.percentileUs(90),
     p99Us: merged.percentileUs(99),
     p999Us: merged.percentileUs(99.9),
     maxUs: merged.maxUs,
-    meanUs: Math.round(merged.counts.mean * 10) / 10,
+    meanUs: Math.round(merged.counts.mean() * 10) / 10,
   };
 }
 

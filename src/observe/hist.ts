@@ -4,15 +4,15 @@
  * {@link seriesWindowsMax} windows per histogram name: its memory does not grow with the log.
  */
 import { SpillwayError } from '../base/errors.ts';
+import { HdrCounts } from './hdr-counts.ts';
 import { HdrDecoder } from './hdr-decode.ts';
-import { type Histogram, mergedHistogram } from './histogram.ts';
 import { type LatencyName, latencyNames } from './latency.ts';
 import { type LatencyLine, readLatencyLine } from './latency-line.ts';
 
 export const groupings = ['total', 'lane', 'stream', 'window'] as const;
 export type Grouping = (typeof groupings)[number];
 
-/** Groups at a time; each costs 40 to 190 KB. Reached only by `--by window`; then the command fails and names the cure. */
+/** Groups at a time; each costs 16 to 190 KB. Reached only by `--by window`; then the command fails and names the cure. */
 export const groupsMax = 1_000;
 
 /** Windows per histogram that charts over time may have; when a log covers more, windows become twice as wide. */
@@ -50,7 +50,7 @@ export class MergedLatency {
   readonly histogram: LatencyName;
   /** The lane, the stream, or empty in total; for windows their start as ISO text. */
   readonly group: string;
-  readonly counts: Histogram = mergedHistogram();
+  readonly counts = new HdrCounts();
   /** Largest value, exact. */
   maxUs = 0;
 
@@ -61,7 +61,7 @@ export class MergedLatency {
 
   /** Microseconds at or below which `percentile` (0..100) percent of the values lie. */
   percentileUs(percentile: number): number {
-    return Math.min(this.counts.getValueAtPercentile(percentile), this.maxUs);
+    return Math.min(this.counts.valueAtPercentile(percentile), this.maxUs);
   }
 
   add(decoded: HdrDecoder, maxUs: number): void {
@@ -70,7 +70,7 @@ export class MergedLatency {
   }
 
   merge(other: MergedLatency): void {
-    this.counts.add(other.counts);
+    this.counts.merge(other.counts);
     this.maxUs = Math.max(this.maxUs, other.maxUs);
   }
 }

@@ -43,21 +43,6 @@ export function intervalHistogram(engine: HistogramEngine): Histogram {
   });
 }
 
-/**
- * An empty JavaScript histogram that counts up to 2^53 per value, for merging any number of intervals. It starts small and
- * grows with the largest value added: 40 KB for milliseconds, 190 KB at one hour.
- */
-export function mergedHistogram(): Histogram {
-  return hdr.build({
-    bitBucketSize: 64,
-    autoResize: true,
-    lowestDiscernibleValue: lowestUs,
-    highestTrackableValue: 2 * lowestUs,
-    numberOfSignificantValueDigits: significantDigits,
-    useWebAssembly: false,
-  });
-}
-
 /** The text form: HdrHistogram V2, compressed, base64. */
 export function encodeHistogram(histogram: Histogram): string {
   return hdr.encodeIntoCompressedBase64(histogram);

@@ -83,7 +83,7 @@ export class LatencyRecorder {
     (this.#histograms[handle] as Histogram).recordValueWithCount(value, count);
   }
 
-  /** What was recorded since the last snapshot, without the empty histograms; starts the next interval. About 0.5 ms each. */
+  /** What was recorded since the last snapshot, without the empty histograms; starts the next interval. About 1 ms each. */
   snapshotAndReset(): LatencySnapshot[] {
     const snapshots: LatencySnapshot[] = [];
     for (const [handle, histogram] of latencyNames.entries()) {

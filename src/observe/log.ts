@@ -90,13 +90,16 @@ export class Log {
 
   /**
    * Reports what is still unreported and waits until stdout has taken all lines, at most `timeoutMs`. Every orderly end of
-   * the process goes through here. Gives the number of lines that will be lost if the process ends now.
+   * the process goes through here. Gives the number of lines that are lost, without a line that says so, if it ends now.
    */
   async close(timeoutMs: number): Promise<number> {
     this.#report(Number.POSITIVE_INFINITY);
     if (this.#output === undefined) return 0;
-    const queued = await this.#output.drain(timeoutMs);
-    return queued + this.#output.takeLost();
+    const queued = await this.#output.drain(timeoutMs / 2);
+    if (queued > 0) return queued + this.#output.takeLost();
+    // There is room again to say what was lost while there was none.
+    this.#report(Number.POSITIVE_INFINITY);
+    return (await this.#output.drain(timeoutMs / 2)) + this.#output.takeLost();
   }
 
   #log<K extends LogKind>(level: LogLevel, kind: K, message: string, fields: LogFields<K>): void {

@@ -31,7 +31,7 @@ export interface LineChart {
 
 const width = 960;
 const height = 420;
-const plot = { left: 92, right: 24, top: 48, bottom: 96 } as const;
+const plot = { left: 92, right: 40, top: 48, bottom: 96 } as const;
 const plotWidth = width - plot.left - plot.right;
 const plotHeight = height - plot.top - plot.bottom;
 

@@ -1,8 +1,9 @@
 import { deflateSync } from 'node:zlib';
 import hdr from 'hdr-histogram-js';
 import t from 'tap';
+import { HdrCounts, indexCount, lowestAt, widthAt } from '../../src/observe/hdr-counts.ts';
 import { HdrDecoder } from '../../src/observe/hdr-decode.ts';
-import { encodeHistogram, highestUs, intervalHistogram, mergedHistogram } from '../../src/observe/histogram.ts';
+import { encodeHistogram, highestUs, intervalHistogram } from '../../src/observe/histogram.ts';
 import { random } from './latency-log.ts';
 
 /** A compressed histogram with this payload, otherwise well-formed. */
@@ -35,14 +36,14 @@ t.test("what the library encodes decodes to the library's own counts", async (t)
     for (const edge of [0, 1, 2_047, 2_048, 4_095, 4_096, highestUs]) histogram.recordValue(edge);
     const text = encodeHistogram(histogram);
     decoder.decode(text);
-    const merged = mergedHistogram();
+    const merged = new HdrCounts();
     decoder.addTo(merged);
     const library = hdr.decodeFromCompressedBase64(text, 64, false);
     t.equal(decoder.total, histogram.totalCount);
-    t.equal(merged.totalCount, library.totalCount);
-    for (let percentile = 0; percentile <= 100; percentile += 0.5) {
-      if (merged.getValueAtPercentile(percentile) !== library.getValueAtPercentile(percentile))
-        t.fail(`p${percentile}`);
+    t.equal(merged.total, library.totalCount);
+    t.ok(Math.abs(merged.mean() / library.mean - 1) < 1e-12);
+    for (let percentile = 0.5; percentile <= 100; percentile += 0.5) {
+      if (merged.valueAtPercentile(percentile) !== library.getValueAtPercentile(percentile)) t.fail(`p${percentile}`);
     }
   }
 });
@@ -73,4 +74,29 @@ t.test('hostile texts are refused at once: no endless run of zeros, no bomb, no 
     t.throws(() => decoder.decode(text), { code: 'bad_histogram' }, what);
     t.equal(decoder.total, 0, 'nothing is left of it');
   }
+  const bomb = () => decoder.decode(hostile['inflates to 100 MB'] as string);
+  t.throws(bomb, { cause: { code: 'ERR_BUFFER_TOO_LARGE' } }, 'a bomb is not inflated to its end');
+});
+
+t.test('every index of the layout counts the values that the library counts together', async (t) => {
+  let next = 0;
+  for (let index = 0; index < indexCount; index++) {
+    if (lowestAt(index) !== next) t.fail(`index ${index} begins at ${lowestAt(index)}, not at ${next}`);
+    next += widthAt(index);
+  }
+  t.ok(next > highestUs, 'the layout reaches to one hour');
+  const decoder = new HdrDecoder();
+  for (const value of [0, 2_047, 2_048, 2_049, 4_095, 4_096, 1_000_003, highestUs]) {
+    const histogram = intervalHistogram('js');
+    histogram.recordValue(value);
+    decoder.decode(encodeHistogram(histogram));
+    const merged = new HdrCounts();
+    decoder.addTo(merged);
+    t.equal(merged.valueAtPercentile(100), histogram.getValueAtPercentile(100), `${value}`);
+    t.ok(decoder.highestValueUs <= value && merged.valueAtPercentile(0) >= value);
+  }
+});
+
+t.test('an empty sum has no percentiles and no mean', async (t) => {
+  t.same([new HdrCounts().valueAtPercentile(99), new HdrCounts().mean()], [0, 0]);
 });

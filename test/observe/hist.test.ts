@@ -37,7 +37,7 @@ t.test('percentiles merged over 10 lanes, 3 restarts and any order of lines are 
   const [group, ...others] = merge.groups();
   t.same(others, []);
   if (group === undefined) throw new Error('nothing merged');
-  t.equal(group.counts.totalCount, raw.length);
+  t.equal(group.counts.total, raw.length);
   const sorted = raw.toSorted((a, b) => a - b);
   for (const percentile of [0, 1, 10, 50, 75, 90, 99, 99.9, 99.99, 100]) {
     const exact = exactPercentile(sorted, percentile);
@@ -56,7 +56,7 @@ t.test('groups keep lanes, streams and windows apart, in order', async (t) => {
   const seen = (by: MergeOptions['by']) =>
     merged(lines, { by })
       .groups()
-      .map((group) => [group.histogram, group.group, group.counts.totalCount, group.maxUs]);
+      .map((group) => [group.histogram, group.group, group.counts.total, group.maxUs]);
   t.same(seen('total'), [
     ['ingress_to_ring', '', 1, 5],
     ['put', '', 4, 300],
@@ -86,7 +86,7 @@ t.test('a time range takes intervals by their start, and a name takes one histog
   const merge = merged(lines, { sinceMs: startMs + 10_000, untilMs: startMs + 30_000, histogram: 'put' });
   t.match(merge.lines, { merged: 2, skipped: 3 });
   t.match(
-    merge.groups().map((group) => [group.counts.totalCount, group.maxUs]),
+    merge.groups().map((group) => [group.counts.total, group.maxUs]),
     [[2, 3]],
   );
 });
@@ -114,7 +114,7 @@ t.test('what is not a sound latency line is counted by what it is, and changes n
   ]);
   t.same(merge.lines, { merged: 2, skipped: 0, other: 1, foreign: 3, damaged: 10 });
   t.match(
-    merge.groups().map((group) => group.counts.totalCount),
+    merge.groups().map((group) => group.counts.total),
     [4],
   );
 });
@@ -134,7 +134,7 @@ t.test('a series over time keeps every value in a bounded number of windows', as
   t.ok(series.windows.size <= seriesWindowsMax && series.windows.size > seriesWindowsMax / 3, `${series.windows.size}`);
   let count = 0;
   for (const [windowStartMs, window] of series.windows) {
-    count += window.counts.totalCount;
+    count += window.counts.total;
     t.equal(windowStartMs % series.windowMs, 0);
     const newest = Math.ceil((windowStartMs + series.windowMs - startMs) / 10_000) - 1;
     t.ok(window.maxUs <= newest, `a window holds no later interval: ${window.maxUs}, ${newest}`);
