@@ -1,6 +1,88 @@
 /**
- * Limits that come from outside, and the bounds that follow. Any thread. Each says what it bounds and where it comes from.
+ * Every fixed limit, in one place: what it bounds, what it costs, what breaks if it grows. Any thread; imports nothing.
+ *
+ * Limits that an operator may choose are options (daemon/options.ts); their least and most refer to the numbers here. The
+ * relations between them are asserted in test/base/limits.test.ts, the worst-case memory is summed in daemon/memory.ts.
  */
 
-/** Records of one PutRecords request. Kinesis: API reference of PutRecords. */
-export const recordsPerRequestMax = 500;
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/**
+ * Records in one PutRecords request: Kinesis' own limit (API reference of PutRecords).
+ * More: Kinesis refuses the whole request.
+ */
+export const requestRecordsMax = 500;
+
+/**
+ * Bytes of one PutRecords request, counted as Kinesis counts: data before base64 plus partition keys.
+ * Costs {@link base64Expansion} times as much memory for each request in flight. More: Kinesis refuses the whole request.
+ */
+export const requestBytesMax = 10 * MiB;
+
+/** Characters (not bytes) of a partition key: Kinesis' own limit. More: Kinesis refuses the record. */
+export const partitionKeyCharsMax = 256;
+
+/** UTF-8 bytes of the longest partition key: a code point takes at most four. Bounds the key's room in a ring entry. */
+export const partitionKeyBytesMax = 4 * partitionKeyCharsMax;
+
+/**
+ * Bytes of data and partition key of one event where nothing else is configured: what a stream takes unless its
+ * MaxRecordSizeInKiB was raised. More, without raising the stream's limit: each such event becomes a dead letter.
+ */
+export const eventBytesDefault = 1 * MiB;
+
+/** Most that {@link eventBytesDefault} can be raised to: Kinesis' largest record. A ring must hold several of them. */
+export const eventBytesMax = 10 * MiB;
+
+/**
+ * Bytes of one KPL aggregate. An aggregate is one record, so the stream's record limit bounds it too; a larger one saves
+ * nothing (its fixed cost is 20 bytes) and makes a single failed record dearer to repeat.
+ */
+export const aggregateBytesMax = 1 * MiB;
+
+/** How much longer a request's data is in its JSON body: base64. */
+export const base64Expansion = 4 / 3;
+
+/**
+ * Bytes of one record in a JSON body beside its data: a key of control characters (six bytes each when escaped), a hash key of
+ * 39 digits, names, quotes and padding. Memory of request bodies is planned with it.
+ */
+export const recordEnvelopeBytesMax = 6 * partitionKeyCharsMax + 128;
+
+/**
+ * Lane workers. Each costs its ring, an SDK client and about 30 MiB of V8 heap; more lanes than cores only add switching.
+ */
+export const lanesMax = 64;
+
+/**
+ * Streams of one daemon. Each costs a breaker and batches in every lane, and a set of log lines per interval.
+ */
+export const streamsMax = 256;
+
+/** Listeners of one daemon. Each costs a socket and, for its connections, the memory of `connections_max`. */
+export const listenersMax = 64;
+
+/**
+ * Bytes of a unix socket's path: `sun_path` of unix(7) has 108, one of them for the closing zero. More: the kernel would bind a
+ * cut-off path or refuse.
+ */
+export const unixPathBytesMax = 107;
+
+/**
+ * The smallest ring that a lane may have: it must take two of the largest events beside ordinary traffic, or one large
+ * event would open the lane's breaker by itself.
+ */
+export const laneRingBytesMin = 4 * MiB;
+
+/**
+ * The landing zone: one read of the process and the unfinished event of the read before it (ingress/intake.ts). Once per
+ * process, so it must hold the largest event; more only helps when single reads bring more than this.
+ */
+export const landingBytes = 12 * MiB;
+
+/** Bytes of a configuration file. Read at once into memory; a larger file is a mistake (a log, an archive), not a config. */
+export const configFileBytesMax = 1 * MiB;
+
+/** Mistakes of a configuration that are printed; the rest is counted. Keeps a report readable when a wrong file is given. */
+export const mistakesShownMax = 100;

@@ -6,7 +6,7 @@
  * record `i` carries `offsets[ends[i - 1] .. ends[i])`.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { recordsPerRequestMax } from '../base/limits.ts';
+import { requestRecordsMax } from '../base/limits.ts';
 import type { Aggregate } from './aggregate.ts';
 
 export class Batch {
@@ -27,9 +27,9 @@ export class Batch {
   #hash: Hash = createHash('sha256');
   #hashed = 0;
   offsets = new Uint32Array(4096);
-  readonly ends = new Uint32Array(recordsPerRequestMax);
+  readonly ends = new Uint32Array(requestRecordsMax);
   /** Index of the shard that each record was aimed at, or -1. */
-  readonly shards = new Int32Array(recordsPerRequestMax);
+  readonly shards = new Int32Array(requestRecordsMax);
 
   constructor(start: number, capacity: number) {
     this.start = start;

@@ -1,0 +1,147 @@
+/**
+ * The one table of all options. Main thread; imported by the config loader, `check`, and the JSON Schema writer.
+ *
+ * From it come: validation and the words of its mistakes, the types of {@link Config}, the environment variables, the JSON
+ * Schema of the package, and the table in the README. A new option is one row here and a place that reads it.
+ */
+import { aggregateBytesMax, eventBytesMax, lanesMax, requestBytesMax, requestRecordsMax } from '../base/limits.ts';
+import type { Option, Values } from './kinds.ts';
+
+type Section = Readonly<Record<string, Option>>;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const daemonOptions = {
+  state_dir: { name: 'stateDir', kind: 'path', default: '/var/lib/spillway',
+    about: 'Directory of the journal and the DLQ.' },
+  lanes: { name: 'lanes', kind: 'number', default: 0, least: 0, most: lanesMax,
+    about: 'Lane workers; 0: chosen from the cores.' },
+  memory_budget: { name: 'memoryBudgetBytes', kind: 'size', default: '256MiB', least: '32MiB', most: '64GiB',
+    about: 'Rings and requests in flight; each lane gets an equal share as its ring.' },
+  drain_timeout: { name: 'drainTimeoutMs', kind: 'duration', default: '10s', least: '100ms', most: '10m',
+    about: 'How long a stop may deliver before it writes the rest to the DLQ.' },
+} as const satisfies Section;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const streamOptions = {
+  name: { name: 'name', kind: 'string', required: true, pattern: '^[a-zA-Z0-9_.-]{1,128}$', form: '1 to 128 of a-z A-Z 0-9 _ . -',
+    about: 'What senders call the stream.' },
+  stream_name: { name: 'streamName', kind: 'string', pattern: '^[a-zA-Z0-9_.-]{1,128}$', form: '1 to 128 of a-z A-Z 0-9 _ . -',
+    about: "Kinesis' name of the stream; absent: from stream_arn, else the same as name." },
+  stream_arn: { name: 'streamArn', kind: 'string', pattern: '^arn:aws[a-z-]*:kinesis:[a-z0-9-]+:[0-9]{12}:stream/[a-zA-Z0-9_.-]{1,128}$',
+    form: '"arn:aws:kinesis:eu-west-1:123456789012:stream/orders"',
+    about: 'The stream as an ARN, for instance of another account; gives region and stream_name.' },
+  region: { name: 'region', kind: 'string', pattern: '^[a-z]{2,}(-[a-z]+)+-[0-9]+$', form: 'like "eu-west-1"',
+    about: 'AWS region; absent: from stream_arn, else AWS_REGION.' },
+  endpoint: { name: 'endpoint', kind: 'url',
+    about: "URL of the Kinesis API; absent: the region's own." },
+  ca_file: { name: 'caFile', kind: 'path',
+    about: "PEM file of certificates that are trusted for the endpoint, beside Node's own." },
+  wire: { name: 'wire', kind: 'choice', choices: ['json', 'cbor'], default: 'json',
+    about: 'Encoding of requests.' },
+  aggregation: { name: 'aggregation', kind: 'boolean', default: true,
+    about: 'Packs events into KPL aggregates; consumers must unpack them, as KCL does.' },
+  aggregate_bytes: { name: 'aggregateBytes', kind: 'size', default: '256KiB', least: '1KiB', most: aggregateBytesMax,
+    about: 'An aggregate is closed at this size.' },
+  batch_bytes: { name: 'batchBytes', kind: 'size', default: '4MiB', least: '64KiB', most: requestBytesMax,
+    about: 'A request is sent at this size.' },
+  batch_records: { name: 'batchRecords', kind: 'number', default: requestRecordsMax, least: 1, most: requestRecordsMax,
+    about: 'A request is sent at this many records.' },
+  record_bytes_max: { name: 'recordBytesMax', kind: 'size', default: '1MiB', least: '1KiB', most: eventBytesMax,
+    about: "Largest event, data and key; the stream's own limit holds too once it is known." },
+  requests_in_flight: { name: 'requestsInFlight', kind: 'number', default: 4, least: 1, most: 64,
+    about: 'Unanswered requests of one lane.' },
+  request_timeout: { name: 'requestTimeoutMs', kind: 'duration', default: '6s', least: '100ms', most: '5m',
+    about: 'A request without an answer is given up and tried again after this.' },
+  connect_timeout: { name: 'connectTimeoutMs', kind: 'duration', default: '3s', least: '50ms', most: '1m',
+    about: 'A connection that is not established by then counts as failed.' },
+  linger: { name: 'lingerMs', kind: 'duration', default: '100ms', least: '0', most: '1m',
+    about: 'How long a batch may wait for company; "0": not at all.' },
+  deadline: { name: 'deadlineMs', kind: 'duration', default: '30s', least: '100ms', most: '24h',
+    about: 'An event that is not delivered by then becomes a dead letter.' },
+  ordering: { name: 'ordering', kind: 'choice', choices: ['none'], default: 'none', unoffered: ['key'],
+    about: 'Whether the events of one partition key keep their order.' },
+  overflow: { name: 'overflow', kind: 'choice', choices: ['spill', 'refuse', 'block'], default: 'spill',
+    about: 'What happens to an event while a breaker is open or a ring is full.' },
+} as const satisfies Section;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const listenOptions = {
+  kind: { name: 'kind', kind: 'choice', choices: ['unix', 'http', 'stdin'], required: true, unoffered: ['kinesis'],
+    about: 'What senders speak.' },
+  path: { name: 'path', kind: 'path', takes: ['unix'],
+    about: 'The socket; at most 107 bytes. Needed.' },
+  mode: { name: 'mode', kind: 'mode', default: '0660', takes: ['unix'],
+    about: 'Permissions of the socket.' },
+  address: { name: 'address', kind: 'address', takes: ['http'],
+    about: 'Host and port, like "127.0.0.1:7070" or "[::1]:7070"; port 0: any free one. Needed.' },
+  stream: { name: 'stream', kind: 'string', pattern: '^[a-zA-Z0-9_.-]{1,128}$', form: 'the name of a [[stream]]',
+    about: 'Stream of events that name none; absent: the only [[stream]].' },
+  ack: { name: 'ack', kind: 'choice', choices: ['memory'], default: 'memory', unoffered: ['disk', 'stream'],
+    about: 'What an acknowledgement promises, unless the sender asks otherwise.' },
+  key_field: { name: 'keyField', kind: 'string', pattern: '^[^.]+([.][^.]+)*$', form: 'a field name, or names joined by dots: "user.id"',
+    about: 'Field of JSON events that is the partition key; absent: as sent, else random.' },
+  missing_key: { name: 'missingKey', kind: 'choice', choices: ['random', 'refuse'], default: 'random',
+    about: 'What happens to an event without its key field.' },
+  connections_max: { name: 'connectionsMax', kind: 'number', default: 1024, least: 1, most: 65_536, takes: ['unix', 'http'],
+    about: 'Connections at one time; further ones are closed at once.' },
+  idle_timeout: { name: 'idleTimeoutMs', kind: 'duration', default: '5m', least: '0', most: '24h', takes: ['unix', 'http'],
+    about: 'A connection that is silent for this long is closed; "0": never.' },
+  body_bytes_max: { name: 'bodyBytesMax', kind: 'size', default: '16MiB', least: '64KiB', most: '64MiB', takes: ['http'],
+    about: 'Largest request body.' },
+  frame_bytes_max: { name: 'frameBytesMax', kind: 'size', default: '2MiB', least: '1KiB', most: '12MiB',
+    about: 'Longest line or binary frame.' },
+} as const satisfies Section;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const breakerOptions = {
+  open_at: { name: 'openAt', kind: 'share', default: 0.9, least: 0.05, most: 1,
+    about: "A lane's breaker opens when this share of its ring is full." },
+  close_at: { name: 'closeAt', kind: 'share', default: 0.6, least: 0, most: 0.95,
+    about: 'It closes when the ring has drained to this share.' },
+  open_after: { name: 'openAfterMs', kind: 'duration', default: '1s', least: '10ms', most: '1h',
+    about: 'It also opens when the oldest event in the ring has waited this long.' },
+  failures: { name: 'failures', kind: 'number', default: 5, least: 1, most: 1000,
+    about: "A stream's breaker opens after this many failed requests in a row." },
+  half_open_after: { name: 'halfOpenAfterMs', kind: 'duration', default: '500ms', least: '10ms', most: '10m',
+    about: "An open stream's breaker lets one request try again after this." },
+} as const satisfies Section;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const dlqOptions = {
+  max_bytes: { name: 'maxBytes', kind: 'size', default: '10GiB', least: '1MiB', most: '8192GiB',
+    about: 'Disk that the DLQ may take; beyond it events are refused.' },
+  segment_bytes: { name: 'segmentBytes', kind: 'size', default: '64MiB', least: '64KiB', most: '1GiB',
+    about: 'Size of one segment file; space is given back a segment at a time.' },
+  fsync: { name: 'fsyncIntervalMs', kind: 'duration', words: ['each', 'none'], default: '200ms', least: '1ms', most: '1m',
+    about: 'How often spilled events are forced to the disk: an interval, "each" write, or "none".' },
+  replay_share: { name: 'replayShare', kind: 'share', default: 0.5, least: 0.01, most: 0.95,
+    about: 'Share of a ring that replayed events may fill.' },
+} as const satisfies Section;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const logOptions = {
+  level: { name: 'level', kind: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info',
+    about: 'Lines below this level are not written.' },
+  interval: { name: 'intervalMs', kind: 'duration', default: '10s', least: '100ms', most: '1h',
+    about: 'Time between latency, ledger and backlog lines.' },
+} as const satisfies Section;
+
+/** All sections in the order of the documentation. `many`: an array of tables, `[[stream]]`. */
+export const sections = {
+  daemon: { many: false, options: daemonOptions },
+  stream: { many: true, options: streamOptions },
+  listen: { many: true, options: listenOptions },
+  breaker: { many: false, options: breakerOptions },
+  dlq: { many: false, options: dlqOptions },
+  log: { many: false, options: logOptions },
+} as const satisfies Readonly<Record<string, { readonly many: boolean; readonly options: Section }>>;
+
+export type SectionName = keyof typeof sections;
+
+/** The values of one section as the table types them, before sections are checked against each other. */
+export type SectionValues<Name extends SectionName> = Values<(typeof sections)[Name]['options']>;
+
+/** `key -> option` of a section, for code that walks the whole table. */
+export function optionsOf(section: SectionName): Section {
+  return sections[section].options;
+}
