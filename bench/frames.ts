@@ -8,8 +8,9 @@
  *
  * Prints nanoseconds per event of each, best of its rounds, and a checksum. `--smoke`: a few rounds, for the tests.
  */
-import { createFrameFramer } from '../src/ingress/frames.ts';
+
 import { encodeEvent, encodeHello } from '../src/ingress/frame-layout.ts';
+import { createFrameFramer } from '../src/ingress/frames.ts';
 import { type Intake, Verdict } from '../src/ingress/intake.ts';
 import { createArena } from '../src/ring/arena.ts';
 
