@@ -1,0 +1,244 @@
+/**
+ * One sender's connection: from bytes in the landing zone to answers on the socket. Main thread; made by a socket listener,
+ * which owns it until `closed`. It knows no protocol: its framer does.
+ *
+ * ```
+ *   reading ──▶ blocked    the intake has no room: nothing is read until whenRoom
+ *      │ ◀──────   │
+ *      ├─────▶ congested   the sender does not read its answers, or too many are due: nothing is read until they are written
+ *      │ ◀──────   │
+ *      └───────────┴─▶ leaving   the last answer is written; what still comes is dropped; ends by the sender's end or a deadline
+ *                         └─▶ closed
+ * ```
+ *
+ * What is left of a read (an unfinished event, or everything behind a blocked one) waits in a buffer of the connection's own,
+ * allocated on demand and counted against one limit over all connections.
+ */
+import type { Socket } from 'node:net';
+import { assert } from '../base/assert.ts';
+import type { Arena } from '../ring/arena.ts';
+import { CarryBuffer, type CarryPool } from './carry.ts';
+import type { Framer } from './framer.ts';
+import type { Intake, Landing } from './intake.ts';
+
+/** Answers that may wait in a socket before its sender is no longer read from. */
+export const unreadAnswerBytesMax = 65_536;
+
+/** What a listener lends to its connections. */
+export interface ConnectionHost {
+  readonly arena: Arena;
+  readonly landing: Landing;
+  readonly intake: Intake;
+  readonly carryPool: CarryPool;
+  /** Milliseconds that a leaving connection may take. */
+  readonly leaveMs: number;
+  nowUs(): number;
+  framerFor(firstByte: number): Framer;
+  counted(bytes: number, events: number): void;
+  /** Calls `answer` once at the end of this turn of the event loop. */
+  answerLater(connection: Connection): void;
+  closed(connection: Connection): void;
+}
+
+export type ConnectionState = 'reading' | 'blocked' | 'congested' | 'leaving' | 'closed';
+
+export class Connection {
+  #state: ConnectionState = 'reading';
+  readonly #host: ConnectionHost;
+  readonly #carry: CarryBuffer;
+  #socket: Socket | undefined;
+  #framer: Framer | undefined;
+  #senderEnded = false;
+  #offered = 0;
+  #leaveTimer: NodeJS.Timeout | undefined;
+  /** Set while this connection waits in the listener's list of the turn. */
+  answerDue = false;
+
+  constructor(host: ConnectionHost) {
+    this.#host = host;
+    this.#carry = new CarryBuffer(host.arena, host.landing, host.carryPool);
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+  /** Stream of this connection, or undefined before its first byte. */
+  get stream(): number | undefined {
+    return this.#framer?.stream;
+  }
+
+  /** Begins to read from `socket`, whose bytes come to {@link landed}. */
+  open(socket: Socket, idleTimeoutMs: number): void {
+    this.#socket = socket;
+    socket.setTimeout(idleTimeoutMs);
+    socket.on('timeout', () => this.#idle());
+    socket.on('end', () => this.#ended());
+    socket.on('drain', () => {
+      if (this.#state === 'congested') this.answer();
+    });
+    // A sender that breaks off is no failure of the daemon: 'close' follows and does what there is to do.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#close());
+    socket.resume();
+  }
+
+  /** `length` bytes lie at the landing's `readStart`. */
+  landed(length: number): void {
+    if (this.#state === 'leaving' || this.#state === 'closed') return;
+    assert(this.#state === 'reading', 'a connection that waits is not read from');
+    const { landing, arena } = this.#host;
+    this.#host.counted(length, 0);
+    this.#framer ??= this.#host.framerFor(arena.bytes[landing.readStart] ?? 0);
+    const readEnd = landing.readStart + length;
+    const waiting = this.#carry.length;
+    if (waiting > 0 && waiting + length < (this.#framer.wantedBytes ?? 0)) {
+      if (!this.#carry.append(landing.readStart, readEnd)) this.#carryFull();
+      return;
+    }
+    this.#parse(this.#carry.restoreBefore(landing.readStart), readEnd);
+  }
+
+  /** Writes what the sender must be told. Called by the listener at the end of a turn. */
+  answer(): void {
+    this.answerDue = false;
+    const socket = this.#socket;
+    if (socket === undefined || this.#state === 'leaving' || this.#state === 'closed') return;
+    const answer = this.#framer?.takeAnswer();
+    if (this.#framer?.failed === true || this.#finished()) {
+      this.#depart(answer);
+      return;
+    }
+    if (answer !== undefined) socket.write(answer);
+    if (socket.writableLength > unreadAnswerBytesMax) {
+      if (this.#state === 'reading') this.#wait('congested');
+    } else if (this.#state === 'congested') {
+      this.#resumeFrom('congested');
+    }
+  }
+
+  /** Closes for a reason of the listener's own; the sender is told in its protocol's words and has `leaveMs` to go. */
+  leave(code: string, message: string, retryable: boolean): void {
+    if (this.#state === 'leaving' || this.#state === 'closed') return;
+    this.#framer?.leave?.(code, message, retryable);
+    this.#depart(this.#framer?.takeAnswer());
+  }
+
+  tellBreaker(state: number, retryAfterMs: number): void {
+    if (this.#framer?.tellBreaker === undefined) return;
+    this.#framer.tellBreaker(state, retryAfterMs);
+    this.#host.answerLater(this);
+  }
+
+  /** Ends at once, answers or not. */
+  destroy(): void {
+    this.#socket?.destroy();
+  }
+
+  #parse(start: number, end: number): void {
+    const framer = this.#framer;
+    const host = this.#host;
+    assert(framer !== undefined, 'bytes have chosen a framer');
+    const timeUs = host.nowUs();
+    const taken = this.#senderEnded ? framer.finish(start, end, timeUs) : framer.consume(start, end, timeUs);
+    assert(taken >= start && taken <= end, 'a framer takes bytes that it was given');
+    const waits = framer.blocked || framer.congested === true;
+    const kept = framer.failed || this.#keep(taken, end, waits);
+    host.intake.commit();
+    const offered = framer.offered ?? 0;
+    host.counted(0, offered - this.#offered);
+    this.#offered = offered;
+    host.answerLater(this);
+    if (framer.failed) return;
+    if (!kept) {
+      this.#carryFull();
+    } else if (framer.blocked) {
+      this.#wait('blocked');
+      // Deferred: room may be told in the middle of another connection's read, which owns the landing zone.
+      host.intake.whenRoom(framer.stream, () => setImmediate(() => this.#resumeFrom('blocked')));
+    } else if (waits) {
+      this.#wait('congested');
+    }
+  }
+
+  /** Copies the rest of a read out of the landing zone. False when it is too much for the zone or for the pool. */
+  #keep(taken: number, end: number, waits: boolean): boolean {
+    const { landing } = this.#host;
+    const rest = end - taken;
+    // Behind a sender's end an unfinished event will never be whole; the framer has said what it had to say about it.
+    if (this.#senderEnded && !waits) return this.#carry.keep(end, end, 0);
+    if (!waits && rest > landing.readStart - landing.carryStart) return false;
+    return this.#carry.keep(taken, end, waits ? 0 : (this.#framer?.wantedBytes ?? 0));
+  }
+
+  #wait(state: 'blocked' | 'congested'): void {
+    this.#state = state;
+    this.#socket?.pause();
+  }
+
+  /** What waited is parsed first; if nothing stops it again, the socket is read. */
+  #resumeFrom(state: 'blocked' | 'congested'): void {
+    if (this.#state !== state) return;
+    this.#state = 'reading';
+    if (this.#carry.length > 0 || this.#senderEnded) {
+      const start = this.#carry.restoreAnywhere();
+      this.#parse(start.offset, start.offset + start.length);
+    }
+    if (this.#stateNow() === 'reading' && !this.#senderEnded) this.#socket?.resume();
+  }
+
+  #ended(): void {
+    this.#senderEnded = true;
+    if (this.#state !== 'reading') return;
+    if (this.#framer === undefined) {
+      this.#depart(undefined);
+      return;
+    }
+    const start = this.#carry.restoreAnywhere();
+    this.#parse(start.offset, start.offset + start.length);
+  }
+
+  /** The sender has ended its side and everything it sent was judged. */
+  #finished(): boolean {
+    return this.#senderEnded && this.#state === 'reading' && this.#carry.length === 0;
+  }
+
+  #idle(): void {
+    // A blocked sender is silent because it is not read from.
+    if (this.#state === 'blocked' || this.#state === 'leaving') return;
+    if (this.#state === 'congested') this.destroy();
+    else this.leave('idle_timeout', 'nothing was sent for the idle timeout', true);
+  }
+
+  #carryFull(): void {
+    const { carryPool } = this.#host;
+    const message = `unfinished events of all connections exceed ${carryPool.bytesMax} bytes, or one event the landing zone`;
+    this.leave('carry_full', message, true);
+  }
+
+  /** Writes the last answer and closes our side. Bytes that come after it were never acknowledged and are dropped. */
+  #depart(answer: Buffer | undefined): void {
+    const socket = this.#socket;
+    assert(socket !== undefined, 'a connection that departs was opened');
+    this.#state = 'leaving';
+    this.#carry.release();
+    socket.setTimeout(0);
+    if (answer === undefined) socket.end();
+    else socket.end(answer);
+    // Read on, to see the sender's end: with both sides ended the socket closes by itself.
+    if (!this.#senderEnded) socket.resume();
+    this.#leaveTimer = setTimeout(() => socket.destroy(), this.#host.leaveMs);
+  }
+
+  #close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    clearTimeout(this.#leaveTimer);
+    this.#carry.release();
+    this.#host.closed(this);
+  }
+
+  /** Read through a call: the compiler would hold an assignment before a nested parse to be the last one. */
+  #stateNow(): ConnectionState {
+    return this.#state;
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * Reads the first bytes of a connection of frames: version, ack level, stream name (PROTOCOL.md). Main thread; called by the
+ * parser (frames.ts) until the hello is whole; knows nothing of what follows.
+ */
+import type { Arena } from '../ring/arena.ts';
+import { AckLevel, helloHeadBytes, helloMagic, protocolVersion, streamNameBytesMax } from './frame-layout.ts';
+import { type Refusal, refusals, Verdict } from './intake.ts';
+
+export type Hello =
+  | { readonly kind: 'unfinished' }
+  /** `next`: offset behind the hello. An empty `streamName`: the listener's default. */
+  | { readonly kind: 'hello'; readonly streamName: string; readonly next: number }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+const unfinished: Hello = { kind: 'unfinished' };
+
+/** The hello in the arena's bytes [start, end). */
+export function readHello(arena: Arena, start: number, end: number): Hello {
+  const { buffer } = arena;
+  const length = end - start;
+  if (length >= 4 && buffer.readUInt32LE(start) !== helloMagic) {
+    return refused('bad_hello', 'a connection of frames begins with FF 53 50 57');
+  }
+  if (length < helloHeadBytes) return unfinished;
+  const version = buffer.readUInt8(start + 4);
+  if (version !== protocolVersion) {
+    return refused('bad_version', `protocol version ${version} is not spoken here; use ${protocolVersion}`);
+  }
+  if (buffer.readUInt8(start + 5) !== AckLevel.memory) return { kind: 'refused', refusal: refusalOf(Verdict.ackLevel) };
+  const nameBytes = buffer.readUInt16LE(start + 6);
+  if (nameBytes > streamNameBytesMax) return { kind: 'refused', refusal: refusalOf(Verdict.unknownStream) };
+  const next = start + helloHeadBytes + nameBytes;
+  if (next > end) return unfinished;
+  return { kind: 'hello', streamName: buffer.toString('utf8', start + helloHeadBytes, next), next };
+}
+
+/** The text of a refusal that always exists. */
+export function refusalOf(verdict: Verdict): Refusal {
+  const refusal = refusals[verdict];
+  if (refusal === undefined) throw new Error(`assertion failed: verdict ${verdict} has a text`);
+  return refusal;
+}
+
+function refused(code: string, message: string): Hello {
+  return { kind: 'refused', refusal: { code, message, retryable: false } };
+}

@@ -1,0 +1,266 @@
+/**
+ * The parser of one connection's binary frames (PROTOCOL.md). Main thread; the socket listener calls it with bytes that lie in
+ * the arena's landing zone, it offers each event to the intake where it lies, and gathers what the sender must be told.
+ *
+ * The loop over events allocates nothing, and reads two words per frame. A frame's declared length is trusted only up to
+ * `frameBytesMax`: a longer event is refused by its number at its header, and its body is dropped as it arrives. A header that
+ * makes no sense ends the connection, since nothing tells where the next frame would begin.
+ */
+import { assert } from '../base/assert.ts';
+import type { Arena } from '../ring/arena.ts';
+import { FrameAnswers } from './frame-answers.ts';
+import { readHello, refusalOf } from './frame-hello.ts';
+import { AckLevel, EventFlag, eventFlagsMask, hashKeyBytes, headerBytes, SenderFrame } from './frame-layout.ts';
+import type { Framer } from './framer.ts';
+import { firstRefusal, type Intake, noHashKey, type Refusal, randomKeyLength, Verdict } from './intake.ts';
+
+export interface FrameFramerOptions {
+  readonly arena: Arena;
+  readonly intake: Intake;
+  /** Stream of connections whose hello names none; undefined: they must name one. */
+  readonly defaultStream: number | undefined;
+  /** Most bytes of a frame's header and body together: what the listener can carry from read to read. */
+  readonly carryBytesMax: number;
+}
+
+/** A parser for one connection that began with {@link helloByte}. */
+export function createFrameFramer(options: FrameFramerOptions): Framer {
+  return new FrameFramer(options);
+}
+
+/** Why a step of the parser ended. */
+const Step = { more: 0, unfinished: 1, stopped: 2 } as const;
+type Step = (typeof Step)[keyof typeof Step];
+
+class FrameFramer implements Framer {
+  readonly #intake: Intake;
+  /** Frames are not aligned: a DataView reads their words in one load each. */
+  readonly #view: DataView;
+  readonly #arena: Arena;
+  readonly #defaultStream: number | undefined;
+  readonly #carryBytesMax: number;
+  readonly #answers = new FrameAnswers();
+  #greeted = false;
+  #stream = -1;
+  #frameBytesMax = 0;
+  /** Event frames judged so far; the last one's number. */
+  #judged = 0;
+  #oversized = 0;
+  /** Bytes of an oversized body that are still to come. */
+  #skipBytes = 0;
+  #offset = 0;
+  #blocked = false;
+  #failed = false;
+  #wantedBytes = 0;
+
+  constructor(options: FrameFramerOptions) {
+    this.#intake = options.intake;
+    this.#view = new DataView(options.arena.memory.buffer);
+    this.#arena = options.arena;
+    this.#defaultStream = options.defaultStream;
+    this.#carryBytesMax = options.carryBytesMax;
+  }
+
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+  get stream(): number {
+    return this.#stream;
+  }
+  get failed(): boolean {
+    return this.#failed;
+  }
+  get congested(): boolean {
+    return this.#answers.full && !this.#failed;
+  }
+  get wantedBytes(): number {
+    return this.#wantedBytes;
+  }
+  get offered(): number {
+    return this.#judged - this.#oversized;
+  }
+
+  takeAnswer(): Buffer | undefined {
+    return this.#answers.take(this.#judged);
+  }
+
+  leave(code: string, message: string, retryable: boolean): void {
+    if (!this.#failed) this.#fail({ code, message, retryable });
+  }
+
+  tellBreaker(state: number, retryAfterMs: number): void {
+    if (this.#greeted && !this.#failed) this.#answers.breaker(state, retryAfterMs);
+  }
+
+  consume(start: number, end: number, timeUs: number): number {
+    assert(start <= end, 'the bytes to parse begin before they end');
+    this.#offset = start;
+    this.#blocked = false;
+    this.#wantedBytes = 0;
+    if (this.#failed) return end;
+    let step: Step = this.#greeted ? Step.more : this.#hello(end);
+    while (step === Step.more) {
+      if (this.#skipBytes > 0) step = this.#skip(end);
+      if (step === Step.more) step = this.#events(end, timeUs);
+      if (step === Step.more) step = this.#oddFrame(end, timeUs);
+    }
+    return this.#failed ? end : this.#offset;
+  }
+
+  finish(start: number, end: number, timeUs: number): number {
+    const taken = this.consume(start, end, timeUs);
+    if (this.#failed || this.#blocked || this.congested) return taken;
+    if (taken < end || this.#skipBytes > 0) {
+      this.#fail({ code: 'truncated', message: 'the connection ended inside a frame', retryable: false });
+    }
+    return end;
+  }
+
+  /** The hot loop: plain event frames, no flags. Ends at a frame that is not one (`more`), or for want of bytes or room. */
+  #events(end: number, timeUs: number): Step {
+    const view = this.#view;
+    const intake = this.#intake;
+    const stream = this.#stream;
+    const bodyBytesMax = this.#frameBytesMax - headerBytes;
+    let offset = this.#offset;
+    let judged = this.#judged;
+    let step: Step = Step.unfinished;
+    while (end - offset >= headerBytes) {
+      const bodyBytes = view.getUint32(offset, true);
+      const kind = view.getUint32(offset + 4, true);
+      const keyBytes = kind >>> 16;
+      const next = offset + headerBytes + bodyBytes;
+      if ((kind & 0xffff) !== SenderFrame.event || keyBytes > bodyBytes || bodyBytes > bodyBytesMax) {
+        step = Step.more;
+        break;
+      }
+      if (next > end) {
+        this.#wantedBytes = headerBytes + bodyBytes;
+        break;
+      }
+      const keyOffset = offset + headerBytes;
+      const dataOffset = keyOffset + keyBytes;
+      const verdict = intake.offer(stream, keyOffset, keyBytes, dataOffset, next - dataOffset, noHashKey, timeUs);
+      if (verdict === Verdict.blocked) {
+        this.#blocked = true;
+        step = Step.stopped;
+        break;
+      }
+      offset = next;
+      judged += 1;
+      if (verdict >= firstRefusal) {
+        this.#answers.refused(judged, verdict, intake.retryAfterMs(stream));
+        if (this.#answers.full) {
+          step = Step.stopped;
+          break;
+        }
+      }
+    }
+    this.#offset = offset;
+    this.#judged = judged;
+    return step;
+  }
+
+  /** One frame that the hot loop left: an event with flags, an oversized or malformed one, flush, bye. */
+  #oddFrame(end: number, timeUs: number): Step {
+    const offset = this.#offset;
+    const bodyBytes = this.#view.getUint32(offset, true);
+    const type = this.#view.getUint8(offset + 4);
+    const flags = this.#view.getUint8(offset + 5);
+    const keyBytes = this.#view.getUint16(offset + 6, true);
+    if (type === SenderFrame.event) return this.#oddEvent(bodyBytes, flags, keyBytes, end, timeUs);
+    if (type !== SenderFrame.flush && type !== SenderFrame.bye) return this.#malformed(`frame type ${type} is unknown`);
+    if (bodyBytes !== 0 || flags !== 0 || keyBytes !== 0) {
+      return this.#malformed('flush and bye have neither body nor flags nor key');
+    }
+    this.#offset = offset + headerBytes;
+    this.#answers.ackNow();
+    if (type === SenderFrame.flush) return Step.more;
+    this.#failed = true;
+    return Step.stopped;
+  }
+
+  #oddEvent(bodyBytes: number, flags: number, keyBytes: number, end: number, timeUs: number): Step {
+    const extraBytes = (flags & EventFlag.hashKey) === 0 ? 0 : hashKeyBytes;
+    if ((flags & ~eventFlagsMask) !== 0) return this.#malformed(`event flags ${flags} are unknown`);
+    if (extraBytes + keyBytes > bodyBytes)
+      return this.#malformed(`a key of ${keyBytes} bytes is longer than its frame`);
+    if ((flags & EventFlag.anyKey) !== 0 && keyBytes > 0) return this.#malformed('an event with any key brings a key');
+    const bodyOffset = this.#offset + headerBytes;
+    if (bodyBytes > this.#frameBytesMax - headerBytes) {
+      this.#offset = bodyOffset;
+      this.#skipBytes = bodyBytes;
+      this.#oversized += 1;
+      this.#intake.refuse(this.#stream, Verdict.eventTooLarge);
+      return this.#judge(Verdict.eventTooLarge);
+    }
+    const next = bodyOffset + bodyBytes;
+    if (next > end) {
+      this.#wantedBytes = headerBytes + bodyBytes;
+      return Step.unfinished;
+    }
+    const anyKey = (flags & EventFlag.anyKey) !== 0;
+    const dataOffset = bodyOffset + extraBytes + keyBytes;
+    const verdict = this.#intake.offer(
+      this.#stream,
+      anyKey ? this.#intake.randomKey() : bodyOffset + extraBytes,
+      anyKey ? randomKeyLength : keyBytes,
+      dataOffset,
+      next - dataOffset,
+      extraBytes === 0 ? noHashKey : bodyOffset,
+      timeUs,
+    );
+    if (verdict === Verdict.blocked) {
+      this.#blocked = true;
+      return Step.stopped;
+    }
+    this.#offset = next;
+    return this.#judge(verdict);
+  }
+
+  #judge(verdict: Verdict): Step {
+    this.#judged += 1;
+    if (verdict < firstRefusal) return Step.more;
+    this.#answers.refused(this.#judged, verdict, this.#intake.retryAfterMs(this.#stream));
+    return this.#answers.full ? Step.stopped : Step.more;
+  }
+
+  #skip(end: number): Step {
+    const skipped = Math.min(this.#skipBytes, end - this.#offset);
+    this.#skipBytes -= skipped;
+    this.#offset += skipped;
+    return this.#skipBytes > 0 ? Step.unfinished : Step.more;
+  }
+
+  #hello(end: number): Step {
+    const hello = readHello(this.#arena, this.#offset, end);
+    if (hello.kind === 'unfinished') return Step.unfinished;
+    if (hello.kind === 'refused') return this.#fail(hello.refusal);
+    const { streamName } = hello;
+    const stream = streamName === '' ? this.#defaultStream : this.#intake.streamIndex(streamName);
+    if (stream === undefined) return this.#fail(refusalOf(Verdict.unknownStream));
+    this.#greet(stream);
+    this.#offset = hello.next;
+    return Step.more;
+  }
+
+  #greet(stream: number): void {
+    const besideEvent = headerBytes + hashKeyBytes;
+    const eventBytesMax = Math.min(this.#intake.eventBytesMax(stream), this.#carryBytesMax - besideEvent);
+    this.#stream = stream;
+    this.#frameBytesMax = eventBytesMax + besideEvent;
+    this.#greeted = true;
+    this.#answers.hello(AckLevel.memory, eventBytesMax, this.#frameBytesMax);
+  }
+
+  #malformed(message: string): Step {
+    this.#intake.refuse(this.#stream, Verdict.badFrame);
+    return this.#fail({ ...refusalOf(Verdict.badFrame), message: `behind event frame ${this.#judged}: ${message}` });
+  }
+
+  #fail(refusal: Refusal): Step {
+    this.#failed = true;
+    this.#answers.error(this.#judged, refusal);
+    return Step.stopped;
+  }
+}
