@@ -175,7 +175,7 @@ export class Admission implements Intake {
   }
 
   retryAfterMs(stream: number): number {
-    return this.#isDiverted(stream) ? 1_000 : 200;
+    return this.isDiverted(stream) ? 1_000 : 200;
   }
 
   whenRoom(stream: number, resume: () => void): void {
@@ -303,7 +303,8 @@ export class Admission implements Intake {
     }
   }
 
-  #isDiverted(stream: number): boolean {
+  /** Whether a breaker keeps events of the stream out of some ring now. */
+  isDiverted(stream: number): boolean {
     for (let i = stream; i < this.#diverted.length; i += this.#streamCount) if (this.#diverted[i] === 1) return true;
     return false;
   }
@@ -322,7 +323,7 @@ export class Admission implements Intake {
 
   #hasRoom(stream: number): boolean {
     const { overflow } = this.#parts.policies[stream] as AdmissionStream;
-    if (overflow !== 'block') return this.#parts.overflow.writable || !this.#isDiverted(stream);
+    if (overflow !== 'block') return this.#parts.overflow.writable || !this.isDiverted(stream);
     return this.#lanes.every(({ ring }) => ring.usedBytes() + 2 * this.eventBytesMax(stream) < 0.9 * ring.capacity);
   }
 }

@@ -1,0 +1,86 @@
+/**
+ * `spillway run`: the daemon in the foreground, until a signal or the end of its input. Main thread.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { requireConfig, withEndpoint } from '../daemon/config.ts';
+import { Daemon } from '../daemon/daemon.ts';
+import { loadNamed } from '../daemon/load.ts';
+import { systemClock } from '../edges/clock.ts';
+import { systemRandom } from '../edges/random.ts';
+import { version } from '../edges/version.ts';
+import { createLog } from '../observe/log.ts';
+import { startSimulator } from '../simulator/process.ts';
+
+interface RunOptions {
+  readonly config?: string;
+  readonly embedded?: boolean;
+  readonly stateDir?: string;
+}
+
+/** Shards of each stream of the simulator inside. */
+const embeddedShards = 4;
+
+/** Log lines that stdout has not taken by then are lost, and counted. */
+const logCloseMs = 1_000;
+
+export function command(): Command {
+  return new Command('run')
+    .description('run the daemon in the foreground; Ctrl-C drains and ends it')
+    .option('-c, --config <file>', 'configuration (default: $SPILLWAY_CONFIG, /etc/spillway/spillway.toml)')
+    .option('-e, --embedded', 'deliver to a Kinesis simulator inside, for trying out; needs no configuration')
+    .option('--state-dir <dir>', 'with --embedded and no configuration: where the DLQ lives (default: a temporary directory)')
+    .action(run);
+}
+
+async function run(options: RunOptions): Promise<void> {
+  const embedded = options.embedded === true;
+  const temporary = embedded && options.stateDir === undefined ? await mkdtemp(join(tmpdir(), 'spillway-')) : undefined;
+  try {
+    await runDaemon(options, embedded ? (options.stateDir ?? temporary) : undefined);
+  } finally {
+    if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function runDaemon(options: RunOptions, embeddedStateDir: string | undefined): Promise<void> {
+  const loaded = requireConfig(loadNamed(options.config, embeddedStateDir));
+  const log = createLog({ level: loaded.log.level, nowMs: systemClock.nowMs });
+  const streams = loaded.streams.map(({ streamName }) => ({ name: streamName, shards: embeddedShards }));
+  const simulator = embeddedStateDir === undefined ? undefined : await startSimulator({ streams });
+  const config = simulator === undefined ? loaded : withEndpoint(loaded, simulator.url, simulator.caFile);
+  const daemon = new Daemon({
+    config,
+    log,
+    clock: systemClock,
+    random: systemRandom,
+    version,
+    processStartMs: performance.timeOrigin,
+    ...(simulator === undefined ? {} : { credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' } }),
+  });
+  try {
+    const ended = Promise.race([signalled(), daemon.inputEnd()]);
+    await daemon.start();
+    if (simulator !== undefined) {
+      log.info('config', `simulator inside; read events back from ${simulator.adminUrl}/_sim/events?stream=NAME`, {
+        details: { endpoint: simulator.url, admin: simulator.adminUrl },
+      });
+    }
+    await daemon.stop(await ended);
+  } catch (error) {
+    await daemon.stop('failed').catch(() => {});
+    throw error;
+  } finally {
+    await simulator?.stop();
+    await log.close(logCloseMs);
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; later ones are ignored, the drain has its own time limit. */
+function signalled(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(signal));
+  });
+}

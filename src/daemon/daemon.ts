@@ -1,0 +1,416 @@
+/**
+ * The daemon: makes its parts, wires them, and ends them in good order. Main thread; `run` starts one.
+ *
+ *   starting ─▶ ready ─▶ draining ─▶ stopped          (one state variable; every move is logged)
+ *
+ * Draining: listeners stop and answer what they read, lanes deliver without lingering for at most drain_timeout, what is then
+ * still in a ring goes to the DLQ, the DLQ closes. Nothing that was acknowledged is only in memory when the process ends.
+ */
+import { join } from 'node:path';
+import { SpillwayError, toPlainError } from '../base/errors.ts';
+import { breakerStateNames, type BreakerState } from '../breaker/breaker.ts';
+import { SaturationBreaker } from '../breaker/saturation.ts';
+import { type Dlq, openDlq } from '../dlq/dlq.ts';
+import { Kind } from '../dlq/layout.ts';
+import { Reason } from '../dlq/reasons.ts';
+import { Appended } from '../dlq/series.ts';
+import type { Clock } from '../edges/clock.ts';
+import { realFiles } from '../edges/files.ts';
+import type { Random } from '../edges/random.ts';
+import { Admission, type AdmissionLane, type Overflow } from '../ingress/admission.ts';
+import { MainCounter, MainCounters } from '../observe/counters.ts';
+import { createLatencyRecorder, Latency } from '../observe/latency.ts';
+import { LedgerReader } from '../observe/ledger.ts';
+import type { Log } from '../observe/log.ts';
+import { type Arena, createArena } from '../ring/arena.ts';
+import { RingConsumer } from '../ring/consumer.ts';
+import { EntryState, entry, stateMask } from '../ring/layout.ts';
+import { RingProducer } from '../ring/producer.ts';
+import type { FromLane } from '../threads/messages.ts';
+import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
+import { LanePool } from '../threads/pool.ts';
+import type { Config } from './config.ts';
+import { type Credentials, deliveryOptions, planInput } from './demand.ts';
+import { openListeners, type RunningListener } from './listeners.ts';
+import { Replayer } from './replayer.ts';
+import { Returns } from './returns.ts';
+import { Telemetry } from './telemetry.ts';
+
+/** How often breakers are asked without traffic: a tenth of the time in which one must open. */
+const refreshMs = 10;
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+  /** For the simulator inside; absent: the SDK's credential chain. */
+  readonly credentials?: Credentials;
+  /** When the process started, milliseconds since the epoch: `ready` says how long it took. */
+  readonly processStartMs: number;
+}
+
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #plan: ArenaPlan;
+  readonly #arena: Arena;
+  readonly #counters: MainCounters;
+  readonly #startedMs: number;
+  #state: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
+  #lanes: AdmissionLane[] = [];
+  #listeners: RunningListener[] = [];
+  #timers: NodeJS.Timeout[] = [];
+  #stopping: Promise<void> | undefined;
+  #dlq!: Dlq;
+  #pool!: LanePool;
+  #admission!: Admission;
+  #returns!: Returns;
+  #replayer!: Replayer;
+  #telemetry!: Telemetry;
+  #onInputEnd: (() => void) | undefined;
+
+  constructor(options: DaemonOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.nowMs();
+    this.#plan = planArena(planInput(options.config));
+    this.#arena = createArena(this.#plan.length);
+    this.#counters = new MainCounters(this.#arena, this.#plan.mainCounters);
+  }
+
+  /** Starts everything; resolves when events are accepted. Throws SpillwayErrors that name what cannot be had, and the cure. */
+  async start(): Promise<void> {
+    const { config, log, clock, version } = this.#options;
+    this.#pool = this.#createPool();
+    const lanesReady = this.#pool.start();
+    this.#dlq = await this.#openDlq();
+    this.#lanes = this.#plan.lanes.map((lane, i) => this.#createLane(i, lane.ring, lane.breakers));
+    const latency = await createLatencyRecorder();
+    this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
+    this.#returns = new Returns(this.#arena, this.#dlq, this.#counters, (lane) =>
+      this.#pool.send(lane, { type: 'settled' }),
+    );
+    this.#telemetry = this.#createTelemetry(latency);
+    this.#replayer = new Replayer({
+      dlq: this.#dlq,
+      admission: this.#admission,
+      rings: this.#lanes.map(({ ring }) => ring),
+      counters: this.#counters,
+      share: config.dlq.replayShare,
+      onFailure: (error) => log.failure(error),
+    });
+    await lanesReady;
+    this.#listeners = await openListeners({
+      config,
+      arena: this.#arena,
+      plan: this.#plan,
+      intake: this.#admission,
+      clock,
+      log,
+      status: () => this.status(),
+      ready: () => this.#state === 'ready',
+      onInputEnd: () => this.#onInputEnd?.(),
+    });
+    this.#replayer.start();
+    this.#timers = [
+      setInterval(() => this.#admission.refresh(), refreshMs),
+      setInterval(() => this.#interval(), config.log.intervalMs),
+    ];
+    this.#state = 'ready';
+    log.info('ready', 'ready', {
+      listeners: this.#listeners.map(({ address }) => address),
+      streams: config.streams.map(({ name }) => name),
+      lanes: config.daemon.lanes,
+      tookMs: Math.round(clock.nowMs() - this.#options.processStartMs),
+      version,
+      stateDir: config.daemon.stateDir,
+    });
+  }
+
+  /** Addresses of the listeners, in the order of the config. */
+  get addresses(): string[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  status(): object {
+    return this.#telemetry.status(this.#state);
+  }
+
+  /** Resolves when a stdin listener has seen the end of its input. */
+  inputEnd(): Promise<string> {
+    return new Promise((resolve) => {
+      this.#onInputEnd = () => resolve("end of input");
+    });
+  }
+
+  /** Drains and ends. A second call waits for the first. */
+  stop(cause: string): Promise<void> {
+    this.#stopping ??= this.#stop(cause);
+    return this.#stopping;
+  }
+
+  async #stop(cause: string): Promise<void> {
+    const { config, log, clock } = this.#options;
+    const startMs = clock.nowMs();
+    this.#state = 'draining';
+    log.info('stop', `draining: ${cause}`, { state: 'draining', cause });
+    this.#replayer.stop();
+    await Promise.all(this.#listeners.map((listener) => listener.close(1_000)));
+    this.#admission.drain();
+    this.#admission.commit();
+    await this.#pool.drain(config.daemon.drainTimeoutMs);
+    await this.#pool.stop();
+    const spilled = await this.#spillRings();
+    this.#replayer.settle();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#interval();
+    this.#admission.close();
+    this.#returns.close();
+    await this.#dlq.close();
+    this.#state = 'stopped';
+    log.info('stop', 'stopped', { state: 'stopped', tookMs: Math.round(clock.nowMs() - startMs), inFlight: 0, spilled });
+  }
+
+  /** Sets aside what the ended lanes left in their rings; returns how many events that were. */
+  async #spillRings(): Promise<number> {
+    let spilled = 0;
+    for (const { ring } of this.#plan.lanes) {
+      const consumer = new RingConsumer(this.#arena, ring);
+      for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
+        const word = this.#arena.words[(offset + entry.state) >>> 2] as number;
+        const state = word & stateMask;
+        if (state === EntryState.delivered || state === EntryState.settled) continue;
+        const move = (): boolean =>
+          state === EntryState.setAside
+            ? this.#returns.move(offset)
+            : this.#returns.settle(offset, Kind.spill, Reason.shutdown);
+        for (let tries = 0; !move(); tries++) {
+          if (tries === 100) throw new SpillwayError('dlq_unwritable', 'the DLQ takes no more while draining');
+          await this.#dlq.flush();
+        }
+        spilled++;
+      }
+    }
+    return spilled;
+  }
+
+  #interval(): void {
+    this.#telemetry.interval();
+    this.#pool.sendAll({ type: 'interval' });
+  }
+
+  #createPool(): LanePool {
+    const { config, clock, credentials, log } = this.#options;
+    return new LanePool({
+      arena: this.#arena,
+      plans: this.#plan.lanes,
+      streams: config.streams.map((stream) => deliveryOptions(config, stream, credentials)),
+      startedMs: this.#startedMs,
+      clock,
+      onMessage: (lane, message) => this.#heard(lane, message),
+      onWorker: (lane, state, cause, tookMs) => {
+        if (state === 'lost') this.#returns.forget(lane);
+        const fields = { lane, state, tookMs: Math.round(tookMs), ...(cause === '' ? {} : { cause }) };
+        if (state === 'started') log.debug('worker', `lane ${lane} started`, fields);
+        else if (state === 'lost') log.error('worker', `lane ${lane} lost its worker`, fields);
+        else log.warn('worker', `lane ${lane} has a new worker`, fields);
+      },
+    });
+  }
+
+  #heard(lane: number, message: FromLane): void {
+    const { config, log } = this.#options;
+    const streamName = (index: number): string => config.streams[index]?.name ?? '';
+    switch (message.type) {
+      case 'ready':
+      case 'drained':
+        return;
+      case 'set_aside':
+        return this.#returns.take(lane, message.offsets);
+      case 'latency':
+        return this.#telemetry.laneLatencies(lane, message.latencies);
+      case 'request_failed':
+        return log.warn('error', `a request failed: ${message.message}`, {
+          code: message.code,
+          retryable: true,
+          stream: streamName(message.stream),
+          lane,
+        });
+      case 'shard_map':
+        return log.info('config', `shard map of ${streamName(message.stream)}: ${message.cause}`, {
+          details: { stream: streamName(message.stream), shards: message.shards, lane },
+        });
+      case 'breaker':
+        this.#logBreaker('stream', lane, message.from, message.to, message.cause, streamName(message.stream));
+        this.#admission.refresh();
+        for (const listener of this.#listeners) listener.tellBreaker?.(message.stream, message.to);
+        return;
+      default:
+        message satisfies never;
+    }
+  }
+
+  #logBreaker(
+    breaker: 'lane' | 'stream',
+    lane: number,
+    from: number,
+    to: number,
+    cause: string,
+    stream?: string,
+  ): void {
+    const { log } = this.#options;
+    const names = {
+      from: breakerStateNames[from as BreakerState],
+      to: breakerStateNames[to as BreakerState],
+    };
+    const { ring } = this.#lanes[lane] ?? {};
+    const ringShare = ring === undefined ? 0 : Math.round((1000 * ring.usedBytes()) / ring.capacity) / 1000;
+    log.warn('breaker', `breaker of ${breaker} ${stream ?? lane}: ${names.from} to ${names.to}`, {
+      breaker,
+      lane,
+      ...names,
+      cause,
+      ringShare,
+      ...(stream === undefined ? {} : { stream }),
+    });
+  }
+
+  #createLane(index: number, ring: ArenaPlan['lanes'][number]['ring'], breakers: number): AdmissionLane {
+    const { breaker } = this.#options.config;
+    return {
+      ring: new RingProducer(this.#arena, ring),
+      saturation: new SaturationBreaker(
+        {
+          capacityBytes: ring.capacity,
+          openAt: breaker.openAt,
+          closeAt: breaker.closeAt,
+          openAfterMs: breaker.openAfterMs,
+          waitMs: breaker.halfOpenAfterMs,
+        },
+        (from, to, cause) => this.#logBreaker('lane', index, from, to, cause),
+      ),
+      breakersWord: breakers >>> 2,
+    };
+  }
+
+  #createAdmission(published: (tookUs: number, events: number) => void): Admission {
+    const { config, clock, random } = this.#options;
+    const { randomKeys } = this.#plan;
+    const hex = random.bytes(randomKeys.length / 2).toString('hex');
+    this.#arena.buffer.write(hex.slice(0, randomKeys.length - (randomKeys.length % randomKeyBytes)), randomKeys.offset);
+    return new Admission({
+      arena: this.#arena,
+      clock,
+      startedMs: this.#startedMs,
+      counters: this.#counters,
+      streams: new Map(config.streams.map(({ name }, i) => [name, i])),
+      policies: config.streams.map(({ overflow, recordBytesMax }) => ({ overflow, eventBytesMax: recordBytesMax })),
+      lanes: this.#lanes,
+      overflow: this.#createOverflow(),
+      randomKeys,
+      published,
+    });
+  }
+
+  #createOverflow(): Overflow {
+    const dlq = this.#dlq;
+    let writable = true;
+    return {
+      spill: (stream, cause, firstSeenUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength) => {
+        const reason = cause === 'saturated' ? Reason.saturated : Reason.streamOpen;
+        const appended = dlq.append(
+          Kind.spill,
+          stream,
+          reason,
+          0,
+          firstSeenUs,
+          keyOffset,
+          keyLength,
+          ehkOffset,
+          dataOffset,
+          dataLength,
+        );
+        if (appended === Appended.ok) return 'ok';
+        if (appended === Appended.full) return 'full';
+        if (writable) {
+          writable = false;
+          dlq.whenWritable(() => {
+            writable = true;
+          });
+        }
+        return 'busy';
+      },
+      get writable() {
+        return writable;
+      },
+    };
+  }
+
+  #createTelemetry(latency: Awaited<ReturnType<typeof createLatencyRecorder>>): Telemetry {
+    const { config, log, clock } = this.#options;
+    return new Telemetry({
+      arena: this.#arena,
+      log,
+      nowMs: () => clock.nowMs(),
+      startedMs: this.#startedMs,
+      streams: config.streams.map(({ name }) => name),
+      lanes: this.#lanes,
+      latency,
+      ledger: new LedgerReader({
+        arena: this.#arena,
+        main: this.#counters,
+        lanes: this.#plan.lanes.map(({ counters }) => counters),
+        streams: config.streams.length,
+        dlqEvents: (stream) => this.#dlq.holdings(stream).spilled + this.#dlq.holdings(stream).dead,
+      }),
+      dlq: (stream) => this.#dlq.holdings(stream),
+    });
+  }
+
+  async #openDlq(): Promise<Dlq> {
+    const { config, clock, random, log } = this.#options;
+    const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
+    const { dlqBlocks, replayWindow } = this.#plan;
+    const dlq = await openDlq({
+      directory: join(config.daemon.stateDir, 'dlq'),
+      maxBytes,
+      segmentBytes,
+      fsync:
+        typeof fsyncIntervalMs === 'number'
+          ? { kind: 'interval', intervalMs: fsyncIntervalMs }
+          : { kind: fsyncIntervalMs },
+      arena: this.#arena,
+      blocks: { offset: dlqBlocks.offset, length: dlqBlocks.length / dlqBlocks.count, count: dlqBlocks.count },
+      replayWindow,
+      streams: config.streams.map(({ name }) => name),
+      files: realFiles,
+      clock: {
+        nowMs: () => clock.nowMs(),
+        after: (delayMs, run) => {
+          const timer = setTimeout(run, delayMs);
+          return () => clearTimeout(timer);
+        },
+      },
+      randomWord: () => random.bytes(4).readUInt32LE(0),
+      onEvent: ({ change, events, bytes, segment, ...rest }) =>
+        log.info('dlq', `DLQ: ${change} ${Object.keys(rest).length > 0 ? JSON.stringify(rest) : ''}`.trimEnd(), {
+          event: change,
+          ...(typeof events === 'number' ? { events } : {}),
+          ...(typeof bytes === 'number' ? { bytes } : {}),
+          ...(typeof segment === 'string' ? { segment } : {}),
+        }),
+    }).catch((error: unknown) => {
+      const { message } = toPlainError(error);
+      throw new SpillwayError(
+        'state_dir',
+        `daemon.state_dir ${config.daemon.stateDir} cannot be used: ${message}; give it a directory that this user may write`,
+        { cause: error },
+      );
+    });
+    config.streams.forEach((_, stream) => {
+      const { spilled, dead } = dlq.holdings(stream);
+      this.#counters.add(stream, MainCounter.recovered, spilled + dead);
+    });
+    return dlq;
+  }
+}

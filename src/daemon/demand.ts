@@ -1,0 +1,62 @@
+/**
+ * Turns the configuration into what the arena's plan and the lanes need. Main thread; pure.
+ */
+import { base64Expansion, recordEnvelopeBytesMax } from '../base/limits.ts';
+import type { DeliveryOptions } from '../deliver/context.ts';
+import type { PlanInput } from '../threads/plan.ts';
+import type { Config, StreamConfig } from './config.ts';
+
+/** Keys that stand for the SDK's credential chain where the endpoint is our own simulator. */
+export interface Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A request must at least take the largest record. */
+function batchBytes(stream: StreamConfig): number {
+  return Math.max(stream.batchBytes, stream.recordBytesMax);
+}
+
+export function planInput(config: Config): PlanInput {
+  return {
+    memoryBudgetBytes: config.daemon.memoryBudgetBytes,
+    lanes: config.daemon.lanes,
+    streams: config.streams.map((stream) => ({
+      aggregateBytes: stream.aggregateBytes,
+      recordBytesMax: stream.recordBytesMax,
+      bodyBytes: Math.ceil(batchBytes(stream) * base64Expansion) + stream.batchRecords * recordEnvelopeBytesMax + 4096,
+      requestsInFlight: stream.requestsInFlight,
+    })),
+  };
+}
+
+export function deliveryOptions(
+  config: Config,
+  stream: StreamConfig,
+  credentials: Credentials | undefined,
+): DeliveryOptions {
+  return {
+    name: stream.name,
+    target: {
+      streamName: stream.streamName,
+      region: stream.region,
+      requestsInFlight: stream.requestsInFlight,
+      requestTimeoutMs: stream.requestTimeoutMs,
+      connectTimeoutMs: stream.connectTimeoutMs,
+      ...(stream.streamArn === undefined ? {} : { streamArn: stream.streamArn }),
+      ...(stream.endpoint === undefined ? {} : { endpoint: stream.endpoint }),
+      ...(stream.caFile === undefined ? {} : { caFile: stream.caFile }),
+      ...(credentials === undefined ? {} : { credentials }),
+    },
+    wire: stream.wire,
+    aggregation: stream.aggregation,
+    aggregateBytes: stream.aggregateBytes,
+    recordBytesMax: stream.recordBytesMax,
+    batchBytes: batchBytes(stream),
+    batchRecords: stream.batchRecords,
+    lingerMs: stream.lingerMs,
+    deadlineMs: stream.deadlineMs,
+    failures: config.breaker.failures,
+    halfOpenAfterMs: config.breaker.halfOpenAfterMs,
+  };
+}

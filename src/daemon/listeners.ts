@@ -1,0 +1,143 @@
+/**
+ * Opens the configured listeners on the daemon's intake. Main thread; called once at start, all or none: where one cannot be
+ * opened the others are closed again.
+ */
+import { lstat, unlink } from 'node:fs/promises';
+import type { Clock } from '../edges/clock.ts';
+import type { Admission } from '../ingress/admission.ts';
+import type { Framer } from '../ingress/framer.ts';
+import { createFrameFramer } from '../ingress/frames.ts';
+import { listenHttp } from '../ingress/http.ts';
+import { createLineFramer } from '../ingress/lines.ts';
+import { readLines } from '../ingress/stdin.ts';
+import { listenUnix } from '../ingress/unix.ts';
+import type { Log } from '../observe/log.ts';
+import type { Arena } from '../ring/arena.ts';
+import type { ArenaPlan } from '../threads/plan.ts';
+import type { Config, HttpListenConfig, ListenConfig, StdinListenConfig, UnixListenConfig } from './config.ts';
+
+export interface RunningListener {
+  /** A path, an URL, or "stdin". */
+  readonly address: string;
+  close(drainMs: number): Promise<void>;
+  tellBreaker?(stream: number, state: number): void;
+}
+
+export interface ListenerParts {
+  readonly config: Config;
+  readonly arena: Arena;
+  readonly plan: ArenaPlan;
+  readonly intake: Admission;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly status: () => object;
+  readonly ready: () => boolean;
+  readonly onInputEnd: () => void;
+}
+
+/** Share of the memory budget that unfinished events of all connections may take. */
+const carryShare = 1 / 8;
+
+export async function openListeners(parts: ListenerParts): Promise<RunningListener[]> {
+  const opened: RunningListener[] = [];
+  try {
+    for (const listener of parts.config.listeners) opened.push(await open(parts, listener));
+    return opened;
+  } catch (error) {
+    await Promise.all(opened.map((listener) => listener.close(0)));
+    throw error;
+  }
+}
+
+function open(parts: ListenerParts, listener: ListenConfig): Promise<RunningListener> {
+  switch (listener.kind) {
+    case 'unix':
+      return openUnix(parts, listener);
+    case 'http':
+      return openHttp(parts, listener);
+    case 'stdin':
+      return openStdin(parts, listener);
+  }
+}
+
+function landingOf({ plan }: ListenerParts): { carryStart: number; readStart: number; readEnd: number } {
+  const { offset, length, readStart } = plan.landing;
+  return { carryStart: offset, readStart, readEnd: offset + length };
+}
+
+function lineFramer(parts: ListenerParts, listener: ListenConfig, stream: number): ReturnType<typeof createLineFramer> {
+  const { arena, intake, plan } = parts;
+  return createLineFramer({
+    arena,
+    intake,
+    stream,
+    missingKey: listener.missingKey,
+    keyScratch: plan.keyScratch,
+    lineBytesMax: Math.min(listener.frameBytesMax, intake.eventBytesMax(stream)),
+    ...(listener.keyField === undefined ? {} : { keyField: listener.keyField }),
+  });
+}
+
+function frameFramer({ arena, intake, plan }: ListenerParts, stream: number | undefined): Framer {
+  const carryBytesMax = plan.landing.readStart - plan.landing.offset;
+  return createFrameFramer({ arena, intake, defaultStream: stream, carryBytesMax });
+}
+
+async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promise<RunningListener> {
+  const { arena, intake, clock, config } = parts;
+  const stream = intake.streamIndex(listener.stream) ?? 0;
+  const server = await listenUnix({
+    path: listener.path,
+    mode: listener.mode,
+    arena,
+    landing: landingOf(parts),
+    intake,
+    nowUs: () => clock.nowUs(),
+    files: { lstat, unlink },
+    createFrameFramer: () => frameFramer(parts, stream),
+    createLineFramer: () => lineFramer(parts, listener, stream),
+    connectionsMax: listener.connectionsMax,
+    carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
+    idleTimeoutMs: listener.idleTimeoutMs,
+  });
+  return {
+    address: listener.path,
+    close: (drainMs) => server.close({ drainMs }),
+    tellBreaker: (index, state) => server.tellBreaker(index, state, intake.retryAfterMs(index)),
+  };
+}
+
+function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promise<RunningListener> {
+  const { arena, intake, clock } = parts;
+  return listenHttp({
+    host: listener.address.host,
+    port: listener.address.port,
+    arena,
+    landing: landingOf(parts),
+    intake,
+    nowUs: () => clock.nowUs(),
+    createLineFramer: (stream) => lineFramer(parts, listener, stream),
+    bodyBytesMax: listener.bodyBytesMax,
+    connectionsMax: listener.connectionsMax,
+    idleTimeoutMs: listener.idleTimeoutMs,
+    status: parts.status,
+    ready: parts.ready,
+  });
+}
+
+async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Promise<RunningListener> {
+  const { arena, intake, clock, log } = parts;
+  const stream = intake.streamIndex(listener.stream) ?? 0;
+  readLines(process.stdin, {
+    framer: lineFramer(parts, listener, stream),
+    landing: landingOf(parts),
+    arena,
+    intake,
+    nowUs: () => clock.nowUs(),
+    onAnswer: (answer) => {
+      if (!answer.includes('"error"')) return;
+      log.warn('listener', answer.toString('utf8').trimEnd(), { listener: 'stdin', state: 'client', code: 'bad_line' });
+    },
+  }).then(parts.onInputEnd, (error: unknown) => log.failure(error));
+  return { address: 'stdin', close: async () => void process.stdin.destroy() };
+}

@@ -1,0 +1,136 @@
+/**
+ * The periodic log lines and the status: ledger, backlog, latency. Main thread; on the log interval, and on request.
+ */
+import { breakerStateNames } from '../breaker/breaker.ts';
+import type { AdmissionLane } from '../ingress/admission.ts';
+import { type LatencyRecorder, type LatencySnapshot, latencyFields } from '../observe/latency.ts';
+import { type Ledger, type LedgerReader, sumLedgers } from '../observe/ledger.ts';
+import type { Log } from '../observe/log.ts';
+import type { Arena } from '../ring/arena.ts';
+import { entry } from '../ring/layout.ts';
+import type { StreamLatency } from '../threads/messages.ts';
+
+/** What the DLQ holds of one stream, or in all. */
+export interface DlqHoldings {
+  readonly spilled: number;
+  readonly dead: number;
+  readonly bytes: number;
+  readonly spilledBytes: number;
+  /** When its oldest spill was first seen, microseconds since the epoch; 0: there is none. */
+  readonly oldestUs: number;
+}
+
+export interface TelemetryParts {
+  readonly arena: Arena;
+  readonly log: Log;
+  readonly nowMs: () => number;
+  readonly startedMs: number;
+  readonly streams: readonly string[];
+  readonly lanes: readonly AdmissionLane[];
+  readonly ledger: LedgerReader;
+  readonly latency: LatencyRecorder;
+  readonly dlq: (stream: number | undefined) => DlqHoldings;
+}
+
+/** One stream's, or all streams', acknowledged and not yet delivered events. */
+interface Backlog {
+  readonly events: number;
+  readonly bytes: number;
+  readonly oldestMs: number;
+}
+
+export class Telemetry {
+  readonly #parts: TelemetryParts;
+  #windowStartMs: number;
+  /** The latest snapshot of each histogram, for the status. */
+  readonly #latest = new Map<string, LatencySnapshot>();
+
+  constructor(parts: TelemetryParts) {
+    this.#parts = parts;
+    this.#windowStartMs = parts.nowMs();
+  }
+
+  /** Logs the books. The lanes' histograms follow as they come, by {@link laneLatencies}. */
+  interval(): void {
+    const { log, ledger, streams, latency, nowMs } = this.#parts;
+    const ledgers = ledger.read();
+    const total = sumLedgers(ledgers);
+    log.info('ledger', 'ledger', { ...total });
+    if (streams.length > 1) streams.forEach((stream, i) => log.info('ledger', 'ledger', { ...at(ledgers, i), stream }));
+    log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
+    this.#logLatencies('main', undefined, latency.snapshotAndReset());
+    this.#windowStartMs = nowMs();
+    log.tick();
+  }
+
+  laneLatencies(lane: number, latencies: readonly StreamLatency[]): void {
+    for (const { stream, snapshots } of latencies) this.#logLatencies(lane, this.#parts.streams[stream], snapshots);
+  }
+
+  /** The document that `GET /v1/status` answers. */
+  status(state: string): object {
+    const { ledger, streams, lanes, nowMs, startedMs, dlq, arena } = this.#parts;
+    const ledgers = ledger.read();
+    const total = sumLedgers(ledgers);
+    const byStream = streams.map((name, i) => {
+      const { spilled, dead, bytes } = dlq(i);
+      const open = lanes.map((lane) => Atomics.load(arena.words, lane.breakersWord + i));
+      const breaker = breakerStateNames[Math.max(...open.map((word) => (word === 1 ? 2 : word === 2 ? 1 : 0))) === 2 ? 1 : 0];
+      return [
+        name,
+        { ledger: at(ledgers, i), breaker, backlog: this.#backlog(at(ledgers, i), i), dlq: { spilled, dead, bytes } },
+      ];
+    });
+    return {
+      state,
+      uptimeMs: Math.round(nowMs() - startedMs),
+      ledger: total,
+      backlog: this.#backlog(total, undefined),
+      streams: Object.fromEntries(byStream),
+      lanes: lanes.map(({ ring, saturation }, lane) => ({
+        lane,
+        breaker: breakerStateNames[saturation.state],
+        ringBytes: ring.usedBytes(),
+        ringCapacity: ring.capacity,
+        oldestMs: this.#oldestInRing(lane),
+      })),
+      latency: Object.fromEntries(
+        [...this.#latest].map(([name, { base64: _, histogram: __, ...figures }]) => [name, figures]),
+      ),
+    };
+  }
+
+  #backlog(ledger: Ledger, stream: number | undefined): Backlog {
+    const { lanes, dlq, nowMs } = this.#parts;
+    const { spilled, spilledBytes, oldestUs } = dlq(stream);
+    const ringBytes = lanes.reduce((sum, { ring }) => sum + ring.usedBytes(), 0);
+    const ringOldestMs = Math.max(0, ...lanes.map((_, lane) => this.#oldestInRing(lane)));
+    const dlqOldestMs = oldestUs === 0 ? 0 : Math.max(0, nowMs() - oldestUs / 1000);
+    return {
+      events: ledger.inFlight + spilled,
+      bytes: (ledger.inFlight > 0 ? ringBytes : 0) + spilledBytes,
+      oldestMs: Math.round(Math.max(ringOldestMs, dlqOldestMs)),
+    };
+  }
+
+  #oldestInRing(lane: number): number {
+    const { lanes, arena, nowMs } = this.#parts;
+    const oldest = at(lanes, lane).ring.oldest();
+    if (oldest === 0) return 0;
+    return Math.max(0, Math.round(nowMs() - (arena.floats[(oldest + entry.firstSeenUs) >>> 3] as number) / 1000));
+  }
+
+  #logLatencies(lane: number | 'main', stream: string | undefined, snapshots: readonly LatencySnapshot[]): void {
+    const { log, nowMs } = this.#parts;
+    for (const snapshot of snapshots) {
+      this.#latest.set(snapshot.histogram, snapshot);
+      const where = stream === undefined ? { lane } : { lane, stream };
+      const start = Math.round(this.#windowStartMs);
+      log.info('latency', snapshot.histogram, latencyFields(snapshot, where, start, Math.round(nowMs()) - start));
+    }
+  }
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  return list[index] as T;
+}

@@ -1,0 +1,62 @@
+/**
+ * What all parts of one open DLQ share: its options, memory, space, and the counters that hand out numbers. Main thread.
+ */
+import { join } from 'node:path';
+import { toPlainError } from '../base/errors.ts';
+import type { BlockPool } from './blocks.ts';
+import type { DlqEvent, DlqOptions } from './options.ts';
+import type { Space } from './space.ts';
+
+export class DlqContext {
+  readonly options: DlqOptions;
+  readonly pool: BlockPool;
+  readonly space: Space;
+  /** Marks this run's segments and entries. */
+  readonly tag: number;
+  /** Sequence of the last entry of either series: orders all entries, over all runs. */
+  lastSequence = 0;
+  /** Number of the last segment of either series; 0 before the first. Numbers are never used twice in a directory. */
+  lastSegmentNumber = 0;
+
+  constructor(options: DlqOptions, pool: BlockPool, space: Space) {
+    this.options = options;
+    this.pool = pool;
+    this.space = space;
+    this.tag = options.randomWord() | 0;
+  }
+
+  takeSegmentNumber(): number {
+    this.lastSegmentNumber += 1;
+    return this.lastSegmentNumber;
+  }
+
+  path(name: string): string {
+    return join(this.options.directory, name);
+  }
+
+  report(event: DlqEvent): void {
+    this.options.onEvent(event);
+  }
+
+  delay(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.options.clock.after(ms, resolve);
+    });
+  }
+
+  /** Does what is welcome but not needed; a failure is told in one line and changes nothing else. */
+  async attempt(what: string, action: () => Promise<void>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      this.report({ change: 'attempt_failed', what, ...errorFields(error) });
+      return false;
+    }
+  }
+}
+
+export function errorFields(error: unknown): { readonly code: string; readonly message: string } {
+  const { code, message } = toPlainError(error);
+  return { code, message };
+}

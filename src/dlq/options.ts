@@ -1,0 +1,69 @@
+/**
+ * What the DLQ is opened with, what it reports, and its limits. Main thread; types and constants only.
+ */
+import type { Files } from '../edges/files.ts';
+import type { Arena } from '../ring/arena.ts';
+
+/** When written entries are forced to the disk: after every write, every `intervalMs`, or when the system pleases. */
+export type FsyncPolicy =
+  | { readonly kind: 'each' }
+  | { readonly kind: 'interval'; readonly intervalMs: number }
+  | { readonly kind: 'none' };
+
+/** A stretch of the arena cut into `count` blocks of `length` bytes; both the offset and the length are multiples of 8. */
+export interface BlockArea {
+  readonly offset: number;
+  readonly length: number;
+  readonly count: number;
+}
+
+/** Time and timers, so that a simulator can drive the DLQ. */
+export interface DlqClock {
+  nowMs(): number;
+  /** Runs `run` once after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** One fact for the log: `change` is the stable name, the rest are its fields. */
+export type DlqEvent = { readonly change: string } & Readonly<Record<string, string | number | boolean>>;
+
+export interface DlqOptions {
+  /** Created with mode 0700 where it does not exist. */
+  readonly directory: string;
+  /** Most bytes on disk: both series, checkpoint and quarantine included. */
+  readonly maxBytes: number;
+  /** A segment is closed before it grows beyond this, unless a single entry does. */
+  readonly segmentBytes: number;
+  readonly fsync: FsyncPolicy;
+  readonly arena: Arena;
+  /** Where entries wait for the disk. `length * count` bounds the largest event. */
+  readonly blocks: BlockArea;
+  /** Names of the configured streams; the index is what `append` takes. At most 255 UTF-8 bytes each. */
+  readonly streams: readonly string[];
+  readonly files: Files;
+  readonly clock: DlqClock;
+  /** A 32-bit number that nobody can foresee; asked once. */
+  readonly randomWord: () => number;
+  readonly onEvent: (event: DlqEvent) => void;
+}
+
+/** Longest that a block with room left waits for more entries before it is written, in ms. */
+export const lingerMs = 20;
+/** A write that fails is tried again after this, doubling up to {@link retryMsMax}; space that returns is used within a second. */
+export const retryMsMin = 50;
+export const retryMsMax = 500;
+/** From so many failures in a row on, events are refused as `full` instead of waiting for the disk. */
+export const failuresUntilFull = 2;
+/** So many failures in a row end the wait of `flush` and `close`. */
+export const failuresUntilAbandoned = 4;
+/** A checkpoint is written at most this often, in ms. */
+export const checkpointMs = 200;
+/** Share of `maxBytes` that spills leave to dead letters, and its upper bound in bytes. */
+export const deadReserveShare = 1 / 16;
+export const deadReserveBytesMax = 64 * 1024 ** 2;
+/** Damaged ranges of one segment that get a file each; with more, the whole segment is kept instead. */
+export const quarantineRangesMax = 64;
+/** A segment that cannot be read so many times in a row is set aside: it must not block the ones behind it. */
+export const readFailuresMax = 3;
+/** Bytes that recovery and tools read at a time. */
+export const scanBytes = 1024 ** 2;

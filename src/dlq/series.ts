@@ -1,0 +1,239 @@
+/**
+ * One series of segments, spills or dead letters, from its appending end. Main thread; the admission path calls `append` once
+ * per event, so it allocates nothing per event and touches no file.
+ *
+ * An entry is laid out straight into a block of the arena. A block goes to the {@link SegmentWriter} when it is full, when
+ * its oldest entry has waited {@link lingerMs}, or when somebody waits for it.
+ */
+import { crc32 } from 'node:zlib';
+import { assert } from '../base/assert.ts';
+import { newUnit, type Unit } from './blocks.ts';
+import type { DlqContext } from './context.ts';
+import { crcOfBytes } from './crc.ts';
+import {
+  entryBytes,
+  entryHeaderBytes,
+  hashKeyBytes,
+  Kind,
+  kindNames,
+  padded,
+  sealEntryHeader,
+  segmentHeaderBytes,
+  writeEntryHeader,
+} from './layout.ts';
+import { lingerMs } from './options.ts';
+import type { Segment } from './segment.ts';
+import type { StreamNames } from './streams.ts';
+import { Tally } from './tally.ts';
+import { SegmentWriter } from './writer.ts';
+
+/** What became of an append. */
+export const Appended = {
+  /** Taken. */
+  ok: 0,
+  /** Not taken: all blocks wait for the disk. Try again after `whenWritable`. */
+  busy: 1,
+  /** Not taken: `dlq.max_bytes` is reached, or the disk keeps failing. */
+  full: 2,
+} as const;
+export type Appended = (typeof Appended)[keyof typeof Appended];
+
+export class Series {
+  readonly kind: Kind;
+  readonly writer: SegmentWriter;
+  /** Events of this series in the queue. */
+  readonly tally: Tally;
+  readonly #context: DlqContext;
+  readonly #streams: StreamNames;
+  /** Frees blocks that the other series holds half full. */
+  readonly #onPressure: () => void;
+  #current: Unit | undefined;
+  /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
+  #segmentBytes = Number.POSITIVE_INFINITY;
+  #lingering = false;
+  #wasFull = false;
+
+  constructor(
+    kind: Kind,
+    context: DlqContext,
+    streams: StreamNames,
+    recovered: Segment[],
+    tally: Tally,
+    onPressure: () => void,
+  ) {
+    this.kind = kind;
+    this.writer = new SegmentWriter(kind, context, recovered);
+    this.tally = tally;
+    this.#context = context;
+    this.#streams = streams;
+    this.#onPressure = onPressure;
+  }
+
+  /**
+   * Takes one event; all offsets are the arena's, `ehkOffset` 0 means none. `stream` -1: not configured, its name stands at
+   * `nameOffset`; otherwise both name arguments are ignored.
+   */
+  append(
+    stream: number,
+    nameOffset: number,
+    nameLength: number,
+    reason: number,
+    attempts: number,
+    firstSeenUs: number,
+    keyOffset: number,
+    keyLength: number,
+    ehkOffset: number,
+    dataOffset: number,
+    dataLength: number,
+  ): Appended {
+    const length = stream < 0 ? nameLength : this.#streams.length(stream);
+    const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
+    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#refuse();
+    const unit = this.#unitFor(total);
+    if (unit === undefined) return Appended.busy;
+
+    const { arena } = this.#context.options;
+    const sequence = ++this.#context.lastSequence;
+    const payloadLength = length + (ehkOffset === 0 ? 0 : hashKeyBytes) + keyLength + dataLength;
+    const offset = unit.blocks[0]! + unit.length;
+    writeEntryHeader(
+      arena, offset, this.kind, payloadLength, sequence, firstSeenUs, attempts, reason,
+      length, ehkOffset !== 0, keyLength, this.#context.tag,
+    ); // biome-ignore format: two lines of arguments
+    const payload = offset + entryHeaderBytes;
+    if (unit.blocks.length === 1) {
+      const end = payload + padded(payloadLength);
+      if (payloadLength > 0) arena.words[(end >>> 2) - 1] = arena.words[(end >>> 2) - 2] = 0;
+      if (stream < 0) arena.copy(payload, nameOffset, length);
+      else this.#streams.write(arena.words, payload, stream);
+      let to = payload + length;
+      if (ehkOffset !== 0) {
+        arena.copy(to, ehkOffset, hashKeyBytes);
+        to += hashKeyBytes;
+      }
+      arena.copy(to, keyOffset, keyLength);
+      arena.copy(to + keyLength, dataOffset, dataLength);
+      sealEntryHeader(arena, offset, crcOfBytes(arena.buffer, arena.words, payload, end - payload));
+    } else {
+      if (stream < 0) arena.copy(payload, nameOffset, length);
+      else this.#streams.write(arena.words, payload, stream);
+      let at = entryHeaderBytes + length;
+      if (ehkOffset !== 0) at = this.#spread(unit, at, ehkOffset, hashKeyBytes);
+      at = this.#spread(unit, at, keyOffset, keyLength);
+      at = this.#spread(unit, at, dataOffset, dataLength);
+      sealEntryHeader(arena, offset, this.#sealSpread(unit, at, total));
+    }
+    this.#account(unit, stream, sequence, firstSeenUs, total, keyLength + dataLength);
+    return Appended.ok;
+  }
+
+  /** Gives the half-full block to the writer. */
+  push(): void {
+    const unit = this.#current;
+    if (unit === undefined) return;
+    this.#current = undefined;
+    this.writer.push(unit);
+  }
+
+  /** First-seen time of the oldest event, in microseconds; infinite when there is none. Exact to the segment. */
+  oldestUs(): number {
+    let oldest = Math.min(this.writer.oldestUs, this.#current?.oldestUs ?? Number.POSITIVE_INFINITY);
+    for (const segment of this.writer.segments) {
+      if (segment.tally.totalEvents > 0) oldest = Math.min(oldest, segment.oldestUs);
+    }
+    return oldest;
+  }
+
+  /** Events that were taken and are in memory only. */
+  get unwrittenEvents(): number {
+    return this.writer.unwrittenEvents + (this.#current?.tally.totalEvents ?? 0);
+  }
+
+  /** Closes the segment that is being written, once all before this call is in it. */
+  rotate(): void {
+    this.push();
+    this.#segmentBytes = Number.POSITIVE_INFINITY;
+    this.writer.rotateWhenIdle();
+  }
+
+  #refuse(): Appended {
+    if (!this.#wasFull) {
+      this.#wasFull = true;
+      const { usedBytes, maxBytes } = this.#context.space;
+      const cause = this.writer.failing ? 'disk' : 'max_bytes';
+      this.#context.report({ change: 'full', series: kindNames[this.kind], cause, usedBytes, maxBytes });
+    }
+    return Appended.full;
+  }
+
+  /** The unit that an entry of `total` bytes goes into; undefined when no block is free. */
+  #unitFor(total: number): Unit | undefined {
+    const { blockBytes, count } = this.#context.pool;
+    const rotate = this.#segmentBytes + total > this.#context.options.segmentBytes;
+    const current = this.#current;
+    if (current !== undefined && !rotate && current.length + total <= blockBytes) return current;
+    assert(total <= blockBytes * count, 'the event fits into the blocks: the DLQ was opened with enough of them');
+    this.push();
+    const blocks = this.#context.pool.take(Math.ceil(total / blockBytes));
+    if (blocks === undefined) {
+      this.#onPressure();
+      return undefined;
+    }
+    if (rotate) this.#segmentBytes = segmentHeaderBytes;
+    this.#current = newUnit(blocks, rotate, this.#context.options.streams.length);
+    return this.#current;
+  }
+
+  #account(unit: Unit, stream: number, sequence: number, firstSeenUs: number, total: number, bytes: number): void {
+    if (unit.length === 0) unit.firstSequence = sequence;
+    unit.lastSequence = sequence;
+    unit.length += total;
+    if (firstSeenUs < unit.oldestUs) unit.oldestUs = firstSeenUs;
+    unit.tally.count(stream, bytes, 1);
+    this.tally.count(stream, bytes, 1);
+    this.#segmentBytes += total;
+    this.#context.space.usedBytes += total;
+    if (this.#wasFull) {
+      this.#wasFull = false;
+      this.#context.report({ change: 'room', series: kindNames[this.kind] });
+    }
+    if (unit.blocks.length > 1) this.push();
+    else if (!this.#lingering) {
+      this.#lingering = true;
+      this.#context.options.clock.after(lingerMs, () => {
+        this.#lingering = false;
+        this.push();
+      });
+    }
+  }
+
+  /** Copies to byte `at` of a chain of blocks; returns the byte after the copy. */
+  #spread(unit: Unit, at: number, source: number, length: number): number {
+    const { blockBytes } = this.#context.pool;
+    const end = at + length;
+    while (at < end) {
+      const within = at % blockBytes;
+      const piece = Math.min(end - at, blockBytes - within);
+      this.#context.options.arena.copy(unit.blocks[Math.floor(at / blockBytes)]! + within, source, piece);
+      source += piece;
+      at += piece;
+    }
+    return at;
+  }
+
+  /** Zeroes the padding of a chained entry from byte `at` on, and returns the CRC of its padded payload. */
+  #sealSpread(unit: Unit, at: number, total: number): number {
+    const { blockBytes } = this.#context.pool;
+    const { buffer } = this.#context.options.arena;
+    const lastStart = unit.blocks[unit.blocks.length - 1]!;
+    const paddingStart = lastStart + (at - (unit.blocks.length - 1) * blockBytes);
+    buffer.fill(0, paddingStart, paddingStart + total - at);
+    let crc = 0;
+    for (let index = 0, left = total; left > 0; index++, left -= blockBytes) {
+      const skip = index === 0 ? entryHeaderBytes : 0;
+      const start = unit.blocks[index]! + skip;
+      crc = crc32(buffer.subarray(start, unit.blocks[index]! + Math.min(left, blockBytes)), crc);
+    }
+    return crc | 0;
+  }
+}

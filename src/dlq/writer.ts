@@ -1,0 +1,318 @@
+/**
+ * Brings the units of one series to disk, in order, in segments of its own run. Main thread; every call is asynchronous.
+ *
+ * ```
+ *   push ──▶ queue ──write──▶ unsynced ──fdatasync──▶ settled          policy "none": settled when written
+ *              ▲                  │
+ *              └── retire ◀───────┘   a failed write or sync: the segment takes nothing more; what is not known to be
+ *                                     on disk goes, with its old sequences, into a new segment that `continues` it
+ * ```
+ *
+ * A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
+ * tries it waits, longer each time. It drops nothing: only units whose memory was reclaimed between write and sync (never
+ * under policy "each") stay behind in the failed segment, and are reported as being at risk.
+ */
+import type { OpenFile } from '../edges/files.ts';
+import type { Unit } from './blocks.ts';
+import { type DlqContext, errorFields } from './context.ts';
+import { encodeSegmentHeader, formatVersion, type Kind, kindNames, segmentHeaderBytes } from './layout.ts';
+import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin } from './options.ts';
+import { newSegment, type Segment } from './segment.ts';
+
+export class SegmentWriter {
+  /** All segments of the series, oldest first; the last one may still be open. */
+  readonly segments: Segment[];
+  readonly #kind: Kind;
+  readonly #context: DlqContext;
+  readonly #queue: Unit[] = [];
+  readonly #unsynced: Unit[] = [];
+  #open: { readonly segment: Segment; readonly file: OpenFile } | undefined;
+  #syncing: Promise<void> | undefined;
+  /** Why the open segment must not be used any more. */
+  #poison: { readonly error: unknown } | undefined;
+  #syncDue = false;
+  #syncTimerArmed = false;
+  #rotateWhenIdle = false;
+  /** Number of the segment that the next one continues. */
+  #continues = 0;
+  #failures = 0;
+  #draining: Promise<void> | undefined;
+  /** Something happened since the drain last looked. */
+  #pumped = false;
+  #stopped = false;
+  #pushedUnits = 0;
+  #settledUnits = 0;
+  #settleWaiters: { readonly target: number; readonly resolve: (settled: boolean) => void }[] = [];
+  #writtenWaiters: (() => void)[] = [];
+
+  constructor(kind: Kind, context: DlqContext, recovered: Segment[]) {
+    this.#kind = kind;
+    this.#context = context;
+    this.segments = recovered;
+    context.pool.onDry(() => this.#reclaim());
+  }
+
+  /** The disk has refused several writes in a row. */
+  get failing(): boolean {
+    return this.#failures >= failuresUntilFull;
+  }
+
+  /** First-seen time of the oldest event that waits for the disk, in microseconds; infinite when none waits. */
+  get oldestUs(): number {
+    return this.#queue.reduce((oldest, unit) => Math.min(oldest, unit.oldestUs), Number.POSITIVE_INFINITY);
+  }
+
+  /** Events that are in memory only. */
+  get unwrittenEvents(): number {
+    return this.#queue.reduce((events, unit) => events + unit.tally.totalEvents, 0);
+  }
+
+  push(unit: Unit): void {
+    this.#queue.push(unit);
+    this.#pushedUnits += 1;
+    this.pump();
+  }
+
+  /** Resolves to true when all that was pushed is as durable as the policy makes it, to false when the disk keeps failing. */
+  settled(): Promise<boolean> {
+    if (this.#settledUnits === this.#pushedUnits) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#settleWaiters.push({ target: this.#pushedUnits, resolve });
+      this.pump();
+    });
+  }
+
+  /** Resolves when all that was pushed can be read from its segment, or a write has failed. */
+  written(): Promise<void> {
+    if (this.#queue.length === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#writtenWaiters.push(resolve);
+    });
+  }
+
+  /** Closes the open segment as soon as nothing waits to be written to it. */
+  rotateWhenIdle(): void {
+    this.#rotateWhenIdle = true;
+    this.pump();
+  }
+
+  /** Settles all and closes the open segment; false when the disk keeps failing and events remain in memory. */
+  async close(): Promise<boolean> {
+    const settled = await this.settled();
+    if (settled) this.rotateWhenIdle();
+    this.#stopped = !settled;
+    await this.#draining;
+    const open = this.#open;
+    if (open !== undefined) await this.#context.attempt('close', () => open.file.close());
+    return settled;
+  }
+
+  /** Starts the work if it is not under way. Rejections would be bugs, and end the process as such. */
+  pump(): void {
+    this.#pumped = true;
+    if (!this.#stopped) this.#draining ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pumped && !this.#stopped) {
+      this.#pumped = false;
+      try {
+        while (await this.#step());
+      } catch (error) {
+        this.#pumped = true;
+        await this.#retire(error);
+      }
+    }
+    this.#draining = undefined;
+  }
+
+  /** One write or rotation; false when there is nothing to do. Throws what the disk reported. */
+  async #step(): Promise<boolean> {
+    if (this.#poison !== undefined) throw this.#poison.error;
+    this.#syncIfWanted();
+    const unit = this.#queue[0];
+    if (unit === undefined) {
+      const waiters = this.#writtenWaiters.splice(0);
+      for (const resolve of waiters) resolve();
+      if (!this.#rotateWhenIdle || this.#open === undefined) return waiters.length > 0;
+      await this.#seal();
+      return true;
+    }
+    if (unit.startsSegment && this.#open !== undefined && this.#open.segment.lastSequence > 0) await this.#seal();
+    await this.#write(unit);
+    return true;
+  }
+
+  async #write(unit: Unit): Promise<void> {
+    const { arena, blocks, fsync } = this.#context.options;
+    this.#open ??= await this.#create(unit.firstSequence);
+    const { segment, file } = this.#open;
+    let position = segment.bytes;
+    unit.position = position;
+    for (let index = 0, left = unit.length; left > 0; index++) {
+      const length = Math.min(left, blocks.length);
+      await file.write(arena.buffer, unit.blocks[index]!, length, position);
+      position += length;
+      left -= length;
+    }
+    segment.bytes = segment.fileBytes = position;
+    segment.lastSequence = unit.lastSequence;
+    segment.oldestUs = Math.min(segment.oldestUs, unit.oldestUs);
+    segment.tally.add(unit.tally, 1);
+    this.#queue.shift();
+    this.#unsynced.push(unit);
+    if (fsync.kind === 'none') this.#settle(1);
+    else if (fsync.kind === 'interval' && !this.#syncTimerArmed) {
+      this.#syncTimerArmed = true;
+      this.#context.options.clock.after(fsync.intervalMs, () => {
+        this.#syncTimerArmed = false;
+        this.#syncDue = true;
+        this.pump();
+      });
+    }
+  }
+
+  async #create(firstSequence: number): Promise<{ segment: Segment; file: OpenFile }> {
+    const { options, space, tag } = this.#context;
+    const segment = newSegment(this.#kind, this.#context.takeSegmentNumber(), tag, firstSequence, options.streams.length);
+    const path = this.#context.path(segment.name);
+    const file = await options.files.open(path, 'create');
+    try {
+      const header = encodeSegmentHeader({
+        version: formatVersion,
+        kind: this.#kind,
+        tag,
+        number: segment.number,
+        firstSequence,
+        createdMs: options.clock.nowMs(),
+        continues: this.#continues,
+      });
+      await file.write(header, 0, header.length, 0);
+      if (options.fsync.kind !== 'none') await options.files.syncDirectory(options.directory);
+    } catch (error) {
+      await this.#context.attempt('close', () => file.close());
+      await this.#context.attempt('unlink', () => options.files.unlink(path));
+      throw error;
+    }
+    segment.bytes = segment.fileBytes = segmentHeaderBytes;
+    space.usedBytes += segmentHeaderBytes;
+    this.segments.push(segment);
+    return { segment, file };
+  }
+
+  #syncIfWanted(): void {
+    if (this.#unsynced.length === 0 || this.#syncing !== undefined) return;
+    const { kind } = this.#context.options.fsync;
+    const awaited = this.#settleWaiters[0]?.target ?? Number.POSITIVE_INFINITY;
+    const wanted = this.#syncDue || this.#failures > 0 || awaited <= this.#settledUnits + this.#unsynced.length;
+    if (kind === 'each' || wanted) this.#startSync();
+  }
+
+  /** Syncs beside the writes that follow; covers the units written so far. */
+  #startSync(): Promise<void> {
+    const units = this.#unsynced.length;
+    this.#syncDue = false;
+    this.#syncing = this.#open!.file.sync().then(
+      () => {
+        this.#syncing = undefined;
+        this.#settle(units);
+        this.pump();
+      },
+      (error: unknown) => {
+        this.#syncing = undefined;
+        this.#poison = { error };
+        this.pump();
+      },
+    );
+    return this.#syncing;
+  }
+
+  /** Waits until all written units are synced; throws when a sync fails. */
+  async #syncAll(): Promise<void> {
+    while (this.#unsynced.length > 0 && this.#poison === undefined) await (this.#syncing ?? this.#startSync());
+    if (this.#poison !== undefined) throw this.#poison.error;
+  }
+
+  #settle(units: number): void {
+    for (const unit of this.#unsynced.splice(0, units)) this.#context.pool.giveBack(unit);
+    this.#settledUnits += units;
+    if (this.#failures > 0) {
+      this.#context.report({ change: 'recovered', series: kindNames[this.#kind], failures: this.#failures });
+      this.#failures = 0;
+      this.#context.pool.wake();
+    }
+    while (this.#settleWaiters.length > 0 && this.#settleWaiters[0]!.target <= this.#settledUnits) {
+      this.#settleWaiters.shift()!.resolve(true);
+    }
+  }
+
+  async #seal(): Promise<void> {
+    this.#rotateWhenIdle = false;
+    const { segment, file } = this.#open!;
+    await this.#syncAll();
+    this.#open = undefined;
+    this.#continues = 0;
+    segment.sealed = true;
+    await this.#context.attempt('close', () => file.close());
+    this.#context.report({ change: 'segment_sealed', segment: segment.name, bytes: segment.bytes });
+  }
+
+  /** Gives up the open segment, takes back what is not known to be on disk, and waits before the next try. */
+  async #retire(error: unknown): Promise<void> {
+    this.#failures += 1;
+    if (this.#failures === 1) {
+      this.#context.report({ change: 'failing', series: kindNames[this.#kind], ...errorFields(error) });
+    }
+    if (this.#open !== undefined) await this.#abandonOpen();
+    for (const resolve of this.#writtenWaiters.splice(0)) resolve();
+    if (this.failing) this.#context.pool.wake();
+    if (this.#failures >= failuresUntilAbandoned) {
+      for (const { resolve } of this.#settleWaiters.splice(0)) resolve(false);
+    }
+    await this.#context.delay(Math.min(retryMsMin * 2 ** (this.#failures - 1), retryMsMax));
+  }
+
+  async #abandonOpen(): Promise<void> {
+    const { segment, file } = this.#open!;
+    await this.#syncAll().catch(() => this.#takeBackUnsynced(segment));
+    this.#open = undefined;
+    this.#poison = undefined;
+    segment.sealed = true;
+    await this.#context.attempt('truncate', () => file.truncate(segment.bytes));
+    await this.#context.attempt('close', () => file.close());
+    if (segment.lastSequence > 0) {
+      this.#continues = segment.number;
+      return;
+    }
+    this.segments.splice(this.segments.indexOf(segment), 1);
+    const { files } = this.#context.options;
+    const unlinked = await this.#context.attempt('unlink', () => files.unlink(this.#context.path(segment.name)));
+    if (unlinked) this.#context.space.usedBytes -= segmentHeaderBytes;
+  }
+
+  #takeBackUnsynced(segment: Segment): void {
+    const units = this.#unsynced.splice(0);
+    const kept = units.filter((unit) => unit.blocks.length > 0);
+    const atRisk = units.slice(0, units.length - kept.length);
+    this.#settledUnits += atRisk.length;
+    if (atRisk.length > 0) {
+      const events = atRisk.reduce((sum, unit) => sum + unit.tally.totalEvents, 0);
+      this.#context.report({ change: 'at_risk', segment: segment.name, events });
+    }
+    const first = kept[0];
+    if (first === undefined) return;
+    for (const unit of kept) segment.tally.add(unit.tally, -1);
+    segment.bytes = first.position;
+    segment.lastSequence = first.position > segmentHeaderBytes ? first.firstSequence - 1 : 0;
+    this.#queue.unshift(...kept);
+  }
+
+  /** Gives back the memory of the oldest unit that is written but not synced. */
+  #reclaim(): boolean {
+    if (this.#context.options.fsync.kind === 'each') return false;
+    const unit = this.#unsynced.find(({ blocks }) => blocks.length > 0);
+    if (unit === undefined) return false;
+    this.#context.pool.giveBack(unit);
+    return true;
+  }
+}
