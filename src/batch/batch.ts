@@ -17,8 +17,6 @@ export class Batch {
   records = 0;
   /** Data and partition keys of all records in bytes, as Kinesis counts them. */
   payloadBytes = 0;
-  /** When it was begun: milliseconds since the epoch. */
-  openedMs = 0;
   /** Whole-request attempts so far. */
   attempts = 0;
   /** SHA-256 of the finished body in hex. */

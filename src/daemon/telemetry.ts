@@ -41,13 +41,15 @@ interface Backlog {
 
 export class Telemetry {
   readonly #parts: TelemetryParts;
-  #windowStartMs: number;
+  /** The interval that the histograms now being logged cover: those of the lanes come a moment after it ended. */
+  #window: { readonly startMs: number; readonly endMs: number };
   /** The latest snapshot of each histogram, for the status. */
   readonly #latest = new Map<string, LatencySnapshot>();
 
   constructor(parts: TelemetryParts) {
     this.#parts = parts;
-    this.#windowStartMs = parts.nowMs();
+    const nowMs = parts.nowMs();
+    this.#window = { startMs: nowMs, endMs: nowMs };
   }
 
   /** Logs the books. The lanes' histograms follow as they come, by {@link laneLatencies}. */
@@ -58,8 +60,8 @@ export class Telemetry {
     log.info('ledger', 'ledger', { ...total });
     if (streams.length > 1) streams.forEach((stream, i) => log.info('ledger', 'ledger', { ...at(ledgers, i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
+    this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
     this.#logLatencies('main', undefined, latency.snapshotAndReset());
-    this.#windowStartMs = nowMs();
     log.tick();
   }
 
@@ -121,12 +123,13 @@ export class Telemetry {
   }
 
   #logLatencies(lane: number | 'main', stream: string | undefined, snapshots: readonly LatencySnapshot[]): void {
-    const { log, nowMs } = this.#parts;
+    const { log } = this.#parts;
+    const { startMs, endMs } = this.#window;
     for (const snapshot of snapshots) {
       this.#latest.set(snapshot.histogram, snapshot);
       const where = stream === undefined ? { lane } : { lane, stream };
-      const start = Math.round(this.#windowStartMs);
-      log.info('latency', snapshot.histogram, latencyFields(snapshot, where, start, Math.round(nowMs()) - start));
+      const fields = latencyFields(snapshot, where, Math.round(startMs), Math.round(endMs - startMs));
+      log.info('latency', snapshot.histogram, fields);
     }
   }
 }

@@ -138,7 +138,6 @@ export class StreamDelivery implements RecordSink {
     const next = this.#free.pop();
     if (next === undefined) return false;
     next.clear();
-    next.openedMs = this.#ctx.clock.nowMs();
     this.#wire.begin(next);
     this.#building = next;
     return true;
@@ -154,8 +153,8 @@ export class StreamDelivery implements RecordSink {
       this.#aggregator.setRanges(this.#map.ranges);
       this.#mapPending = false;
     }
-    this.#openedMs = Number.POSITIVE_INFINITY;
     if (this.#building !== undefined && this.#building.records > 0) this.#dispatch();
+    this.#openedMs = Number.POSITIVE_INFINITY;
     return true;
   }
 
@@ -164,7 +163,8 @@ export class StreamDelivery implements RecordSink {
     this.#building = undefined;
     this.#wire.end(batch);
     batch.seal(this.#ctx.arena.buffer);
-    this.#ctx.lingered((this.#ctx.clock.nowMs() - batch.openedMs) * 1000, batch.events);
+    const nowMs = this.#ctx.clock.nowMs();
+    this.#ctx.lingered(Math.max(0, nowMs - Math.min(this.#openedMs, nowMs)) * 1000, batch.events);
     this.#send(batch);
   }
 

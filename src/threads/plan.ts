@@ -77,7 +77,7 @@ export function planArena(input: PlanInput): ArenaPlan {
   const place = new Placer();
   const recordMax = Math.max(...input.streams.map((stream) => stream.recordBytesMax));
   const streams = input.streams.length;
-  const mainCounters = place.take(mainBlockBytes(streams));
+  const mainCounters = place.take(mainBlockBytes(streams + 1));
   const carryBytes = recordMax + 64 * 1024;
   const carry = place.take(carryBytes);
   const readStart = place.take(readBytes);
