@@ -4,6 +4,7 @@ import t from 'tap';
 import ts from 'typescript';
 import { tableEnd, tableStart, withOptionTable } from '../../src/daemon/option-table.ts';
 import { optionsOf, type SectionName, sections } from '../../src/daemon/options.ts';
+import { jsonSchema } from '../../src/daemon/schema.ts';
 import { byPath, root, shipped, walk } from './sources.ts';
 
 const readme = join(root, 'README.md');
