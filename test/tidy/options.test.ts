@@ -20,6 +20,13 @@ t.test(
   },
 );
 
+const schemaFile = join(root, 'dist/spillway.schema.json');
+const written = { skip: existsSync(schemaFile) ? false : 'npm run build writes it' };
+
+t.test('the JSON Schema of the package is the current one', written, async (t) => {
+  t.strictSame(JSON.parse(readFileSync(schemaFile, 'utf8')), JSON.parse(JSON.stringify(jsonSchema())), 'npm run build');
+});
+
 t.test(
   'every option is read by something',
   { skip: byPath.has('src/cli/run.ts') ? false : 'there is no daemon' },
