@@ -35,7 +35,9 @@ async function main(arguments_: readonly string[]): Promise<void> {
 }
 
 async function load(name: string): Promise<Command> {
-  const { command } = (await import(new URL(`./cli/${name}.js`, import.meta.url).href)) as { command(): Command };
+  const { command } = (await import(new URL(`./cli/${name}.js`, import.meta.url).href)) as {
+    readonly command: () => Command;
+  };
   return command();
 }
 
