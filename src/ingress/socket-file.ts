@@ -28,8 +28,12 @@ export async function freeSocketPath(path: string, files: SocketFiles): Promise<
   try {
     isSocket = (await files.lstat(path)).isSocket();
   } catch (error) {
-    if (toPlainError(error).code === 'ENOENT') return;
-    throw listenFailure(path, error);
+    if (toPlainError(error).code !== 'ENOENT') throw listenFailure(path, error);
+    // Asked here, since libuv says EACCES when bind finds no directory.
+    await files.lstat(dirname(path)).catch((missing: unknown) => {
+      throw listenFailure(path, missing);
+    });
+    return;
   }
   if (!isSocket) {
     const message = `listen path ${path} exists and is not a socket; remove it or choose another path`;
