@@ -31,7 +31,10 @@ export function command(): Command {
     .description('run the daemon in the foreground; Ctrl-C drains and ends it')
     .option('-c, --config <file>', 'configuration (default: $SPILLWAY_CONFIG, /etc/spillway/spillway.toml)')
     .option('-e, --embedded', 'deliver to a Kinesis simulator inside, for trying out; needs no configuration')
-    .option('--state-dir <dir>', 'with --embedded and no configuration: where the DLQ lives (default: a temporary directory)')
+    .option(
+      '--state-dir <dir>',
+      'with --embedded and no configuration: where the DLQ lives (default: a temporary directory)',
+    )
     .action(run);
 }
 

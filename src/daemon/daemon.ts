@@ -8,7 +8,7 @@
  */
 import { join } from 'node:path';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
-import { breakerStateNames, type BreakerState } from '../breaker/breaker.ts';
+import { type BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import { SaturationBreaker } from '../breaker/saturation.ts';
 import { type Dlq, openDlq } from '../dlq/dlq.ts';
 import { Kind } from '../dlq/layout.ts';
@@ -139,7 +139,7 @@ export class Daemon {
   /** Resolves when a stdin listener has seen the end of its input. */
   inputEnd(): Promise<string> {
     return new Promise((resolve) => {
-      this.#onInputEnd = () => resolve("end of input");
+      this.#onInputEnd = () => resolve('end of input');
     });
   }
 
@@ -168,7 +168,12 @@ export class Daemon {
     this.#returns.close();
     await this.#dlq.close();
     this.#state = 'stopped';
-    log.info('stop', 'stopped', { state: 'stopped', tookMs: Math.round(clock.nowMs() - startMs), inFlight: 0, spilled });
+    log.info('stop', 'stopped', {
+      state: 'stopped',
+      tookMs: Math.round(clock.nowMs() - startMs),
+      inFlight: 0,
+      spilled,
+    });
   }
 
   /** Sets aside what the ended lanes left in their rings; returns how many events that were. */

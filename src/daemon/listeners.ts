@@ -5,11 +5,13 @@
 import { lstat, unlink } from 'node:fs/promises';
 import type { Clock } from '../edges/clock.ts';
 import type { Admission } from '../ingress/admission.ts';
+import { feed } from '../ingress/feed.ts';
 import type { Framer } from '../ingress/framer.ts';
 import { createFrameFramer } from '../ingress/frames.ts';
 import { listenHttp } from '../ingress/http.ts';
-import { createLineFramer } from '../ingress/lines.ts';
-import { readLines } from '../ingress/stdin.ts';
+import { refusals } from '../ingress/intake.ts';
+import { compileKeyPath, KeyFinder } from '../ingress/json-key.ts';
+import { describeRefusal, LineFramer } from '../ingress/lines.ts';
 import { listenUnix } from '../ingress/unix.ts';
 import type { Log } from '../observe/log.ts';
 import type { Arena } from '../ring/arena.ts';
@@ -65,17 +67,25 @@ function landingOf({ plan }: ListenerParts): { carryStart: number; readStart: nu
   return { carryStart: offset, readStart, readEnd: offset + length };
 }
 
-function lineFramer(parts: ListenerParts, listener: ListenConfig, stream: number): ReturnType<typeof createLineFramer> {
+/** Makes the line framers of one listener: they share the search for its key field. */
+function lineFramers(
+  parts: ListenerParts,
+  listener: ListenConfig,
+): (stream: number, fixedKey?: string | undefined) => LineFramer {
   const { arena, intake, plan } = parts;
-  return createLineFramer({
-    arena,
-    intake,
-    stream,
-    missingKey: listener.missingKey,
-    keyScratch: plan.keyScratch,
-    lineBytesMax: Math.min(listener.frameBytesMax, intake.eventBytesMax(stream)),
-    ...(listener.keyField === undefined ? {} : { keyField: listener.keyField }),
-  });
+  const scratch = plan.keyScratch.offset;
+  const finder =
+    listener.keyField === undefined ? undefined : new KeyFinder(arena, scratch, compileKeyPath(listener.keyField));
+  return (stream, fixedKey) =>
+    new LineFramer({
+      arena,
+      intake,
+      stream,
+      missingKey: listener.missingKey,
+      lineBytesMax: Math.min(listener.frameBytesMax, intake.eventBytesMax(stream)),
+      ...(finder === undefined ? {} : { keyFinder: finder }),
+      ...(fixedKey === undefined ? {} : { fixedKey }),
+    });
 }
 
 function frameFramer({ arena, intake, plan }: ListenerParts, stream: number | undefined): Framer {
@@ -86,6 +96,7 @@ function frameFramer({ arena, intake, plan }: ListenerParts, stream: number | un
 async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promise<RunningListener> {
   const { arena, intake, clock, config } = parts;
   const stream = intake.streamIndex(listener.stream) ?? 0;
+  const createLine = lineFramers(parts, listener);
   const server = await listenUnix({
     path: listener.path,
     mode: listener.mode,
@@ -95,7 +106,7 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
     nowUs: () => clock.nowUs(),
     files: { lstat, unlink },
     createFrameFramer: () => frameFramer(parts, stream),
-    createLineFramer: () => lineFramer(parts, listener, stream),
+    createLineFramer: () => createLine(stream),
     connectionsMax: listener.connectionsMax,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     idleTimeoutMs: listener.idleTimeoutMs,
@@ -116,7 +127,7 @@ function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promise<Run
     landing: landingOf(parts),
     intake,
     nowUs: () => clock.nowUs(),
-    createLineFramer: (stream) => lineFramer(parts, listener, stream),
+    createLineFramer: lineFramers(parts, listener),
     bodyBytesMax: listener.bodyBytesMax,
     connectionsMax: listener.connectionsMax,
     idleTimeoutMs: listener.idleTimeoutMs,
@@ -128,16 +139,16 @@ function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promise<Run
 async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Promise<RunningListener> {
   const { arena, intake, clock, log } = parts;
   const stream = intake.streamIndex(listener.stream) ?? 0;
-  readLines(process.stdin, {
-    framer: lineFramer(parts, listener, stream),
-    landing: landingOf(parts),
-    arena,
-    intake,
-    nowUs: () => clock.nowUs(),
-    onAnswer: (answer) => {
-      if (!answer.includes('"error"')) return;
-      log.warn('listener', answer.toString('utf8').trimEnd(), { listener: 'stdin', state: 'client', code: 'bad_line' });
-    },
-  }).then(parts.onInputEnd, (error: unknown) => log.failure(error));
+  const framer = lineFramers(parts, listener)(stream);
+  const onPiece = (): void => {
+    for (const run of framer.takeRefusals()) {
+      const message = JSON.stringify(describeRefusal(run));
+      log.warn('listener', message, { listener: 'stdin', state: 'client', code: refusals[run.verdict]?.code ?? '' });
+    }
+  };
+  feed(process.stdin, { framer, landing: landingOf(parts), arena, intake, nowUs: () => clock.nowUs(), onPiece }).then(
+    () => parts.onInputEnd(),
+    (error: unknown) => log.failure(error),
+  );
   return { address: 'stdin', close: async () => void process.stdin.destroy() };
 }

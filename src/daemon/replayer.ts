@@ -12,8 +12,8 @@
  */
 import type { Admission } from '../ingress/admission.ts';
 import { MainCounter, type MainCounters } from '../observe/counters.ts';
-import type { RingProducer } from '../ring/producer.ts';
 import { flagReplayed } from '../ring/layout.ts';
+import type { RingProducer } from '../ring/producer.ts';
 
 /** Time between two steps, and the most bytes that one brings back: up to 400 MB/s, a few milliseconds at a time. */
 const stepMs = 5;

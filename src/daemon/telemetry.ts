@@ -77,7 +77,8 @@ export class Telemetry {
     const byStream = streams.map((name, i) => {
       const { spilled, dead, bytes } = dlq(i);
       const open = lanes.map((lane) => Atomics.load(arena.words, lane.breakersWord + i));
-      const breaker = breakerStateNames[Math.max(...open.map((word) => (word === 1 ? 2 : word === 2 ? 1 : 0))) === 2 ? 1 : 0];
+      const breaker =
+        breakerStateNames[Math.max(...open.map((word) => (word === 1 ? 2 : word === 2 ? 1 : 0))) === 2 ? 1 : 0];
       return [
         name,
         { ledger: at(ledgers, i), breaker, backlog: this.#backlog(at(ledgers, i), i), dlq: { spilled, dead, bytes } },

@@ -18,8 +18,7 @@ export function crcOfWords(words: Int32Array, index: number, count: number): num
   let crc = -1;
   for (const end = index + count; index < end; index++) {
     const mixed = crc ^ words[index]!;
-    crc =
-      table3[mixed & 255]! ^ table2[(mixed >>> 8) & 255]! ^ table1[(mixed >>> 16) & 255]! ^ table0[mixed >>> 24]!;
+    crc = table3[mixed & 255]! ^ table2[(mixed >>> 8) & 255]! ^ table1[(mixed >>> 16) & 255]! ^ table0[mixed >>> 24]!;
   }
   return ~crc;
 }

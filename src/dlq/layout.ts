@@ -159,7 +159,7 @@ export const entry = {
   kind: ({ words }: Words, offset: number): number => words[(offset >>> 2) + 7]! & 255,
   reason: ({ words }: Words, offset: number): number => (words[(offset >>> 2) + 7]! >>> 8) & 255,
   nameLength: ({ words }: Words, offset: number): number => (words[(offset >>> 2) + 7]! >>> 16) & 255,
-  hasHashKey: ({ words }: Words, offset: number): boolean => (words[(offset >>> 2) + 7]! >>> 24) === hashKeyFlag,
+  hasHashKey: ({ words }: Words, offset: number): boolean => words[(offset >>> 2) + 7]! >>> 24 === hashKeyFlag,
   keyLength: ({ words }: Words, offset: number): number => words[(offset >>> 2) + 8]!,
   tag: ({ words }: Words, offset: number): number => words[(offset >>> 2) + 9]!,
   payloadCrc: ({ words }: Words, offset: number): number => words[(offset >>> 2) + 10]!,
@@ -172,7 +172,8 @@ export const entry = {
     entryHeaderBytes +
     entry.nameLength(memory, offset) +
     (entry.hasHashKey(memory, offset) ? hashKeyBytes : 0),
-  dataOffset: (memory: Words, offset: number): number => entry.keyOffset(memory, offset) + entry.keyLength(memory, offset),
+  dataOffset: (memory: Words, offset: number): number =>
+    entry.keyOffset(memory, offset) + entry.keyLength(memory, offset),
   dataLength: (memory: Words, offset: number): number =>
     offset + entryHeaderBytes + entry.payloadLength(memory, offset) - entry.dataOffset(memory, offset),
 } as const;

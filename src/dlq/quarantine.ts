@@ -7,8 +7,8 @@
  */
 import type { OpenFile } from '../edges/files.ts';
 import { type DlqContext, errorFields } from './context.ts';
-import type { DamageCause } from './reader.ts';
 import { quarantineRangesMax } from './options.ts';
+import type { DamageCause } from './reader.ts';
 import { quarantineName, type Segment } from './segment.ts';
 
 const copyBytes = 64 * 1024;
@@ -63,7 +63,8 @@ export async function removeSegment(context: DlqContext, segment: Segment): Prom
   if (segment.keep) {
     const aside = quarantineName(segment.name);
     const renamed = await context.attempt('rename', () => files.rename(path, context.path(aside)));
-    if (renamed) context.report({ change: 'quarantined', segment: segment.name, bytes: segment.fileBytes, file: aside });
+    if (renamed)
+      context.report({ change: 'quarantined', segment: segment.name, bytes: segment.fileBytes, file: aside });
     return renamed;
   }
   const unlinked = await context.attempt('unlink', () => files.unlink(path));

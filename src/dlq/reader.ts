@@ -13,7 +13,14 @@
 import { assert } from '../base/assert.ts';
 import type { OpenFile } from '../edges/files.ts';
 import { crcOfBytes } from './crc.ts';
-import { decodeSegmentHeader, entry, entryHeaderBytes, isEntryHeader, type Memory, segmentHeaderBytes } from './layout.ts';
+import {
+  decodeSegmentHeader,
+  entry,
+  entryHeaderBytes,
+  isEntryHeader,
+  type Memory,
+  segmentHeaderBytes,
+} from './layout.ts';
 
 /** What `step` makes readable of an entry when payloads are not asked for. */
 const headerAndNameBytes = entryHeaderBytes + 256;
@@ -143,7 +150,10 @@ function isPayloadWhole(memory: Memory, at: number, length: number): boolean {
 }
 
 /** What the first 64 bytes of a segment say; `undefined` when they are damaged or missing. Uses the start of `memory`. */
-export async function readSegmentHeader(file: OpenFile, memory: Memory): Promise<ReturnType<typeof decodeSegmentHeader>> {
+export async function readSegmentHeader(
+  file: OpenFile,
+  memory: Memory,
+): Promise<ReturnType<typeof decodeSegmentHeader>> {
   const length = await file.read(memory.buffer, 0, segmentHeaderBytes, 0);
   return length === segmentHeaderBytes ? decodeSegmentHeader(memory) : undefined;
 }

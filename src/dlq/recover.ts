@@ -66,7 +66,11 @@ async function recoverCheckpoint(context: DlqContext): Promise<number> {
   const { files } = context.options;
   const result = await readCheckpoint(files, context.path(checkpointName));
   if ('position' in result) return result.position;
-  context.report({ change: 'checkpoint_damaged', message: result.damage, cure: 'none needed: all spills are replayed' });
+  context.report({
+    change: 'checkpoint_damaged',
+    message: result.damage,
+    cure: 'none needed: all spills are replayed',
+  });
   return 0;
 }
 

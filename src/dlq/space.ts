@@ -4,8 +4,9 @@
  * Spills stop a little earlier than dead letters: an event that cannot be delivered must still find room when a long outage
  * has filled the queue. Nothing here touches the disk.
  */
-import { deadReserveBytesMax, deadReserveShare } from './options.ts';
+
 import { Kind, segmentHeaderBytes } from './layout.ts';
+import { deadReserveBytesMax, deadReserveShare } from './options.ts';
 
 export class Space {
   readonly maxBytes: number;

@@ -174,7 +174,13 @@ export class SegmentWriter {
 
   async #create(firstSequence: number): Promise<{ segment: Segment; file: OpenFile }> {
     const { options, space, tag } = this.#context;
-    const segment = newSegment(this.#kind, this.#context.takeSegmentNumber(), tag, firstSequence, options.streams.length);
+    const segment = newSegment(
+      this.#kind,
+      this.#context.takeSegmentNumber(),
+      tag,
+      firstSequence,
+      options.streams.length,
+    );
     const path = this.#context.path(segment.name);
     const file = await options.files.open(path, 'create');
     try {

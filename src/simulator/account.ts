@@ -1,0 +1,131 @@
+/**
+ * The simulated account: its streams by name, and the memory that their kept records may take together. One per simulator.
+ * When a record would exceed that memory, the oldest records of all streams make room; their number is in the stats.
+ */
+
+import { unpackAsConsumer } from './consumer.ts';
+import { Fifo } from './fifo.ts';
+import { type KeptRecord, type Shard, Stream } from './stream.ts';
+import { ApiError } from './wire.ts';
+
+export const accountId = '000000000000';
+const region = 'us-east-1';
+
+/** What a kept record costs beside its data: objects, strings, queue entries. An estimate on the high side, in bytes. */
+const recordOverheadBytes = 400;
+
+export interface StreamSpec {
+  readonly name: string;
+  /** 1 unless given. */
+  readonly shards?: number;
+  /** 1024 unless given. */
+  readonly maxRecordSizeInKiB?: number;
+}
+
+export const maxRecordSizeInKiBDefault = 1_024;
+
+export class Account {
+  readonly #streams = new Map<string, Stream>();
+  readonly #autoCreate: boolean;
+  readonly #keepBytes: number;
+  readonly #oldest = new Fifo<KeptRecord>();
+  #keptBytes = 0;
+
+  constructor(streams: readonly StreamSpec[], autoCreate: boolean, keepBytes: number) {
+    this.#autoCreate = autoCreate;
+    this.#keepBytes = keepBytes;
+    for (const spec of streams) this.create(spec);
+  }
+
+  /** Throws ResourceInUseException. */
+  create(spec: StreamSpec): Stream {
+    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault } = spec;
+    if (this.#streams.has(name)) {
+      throw new ApiError('ResourceInUseException', `Stream ${name} under account ${accountId} already exists.`);
+    }
+    const arn = `arn:aws:kinesis:${region}:${accountId}:stream/${name}`;
+    const stream = new Stream(name, arn, shards, maxRecordSizeInKiB, Date.now());
+    this.#streams.set(name, stream);
+    return stream;
+  }
+
+  /** The stream that a request names. Throws InvalidArgumentException or ResourceNotFoundException. */
+  resolve(request: { readonly StreamName?: string; readonly StreamARN?: string }): Stream {
+    const { StreamName, StreamARN } = request;
+    if (StreamName === undefined && StreamARN === undefined) {
+      throw new ApiError(
+        'ValidationException',
+        "1 validation error detected: Value null at 'streamName' failed to satisfy constraint: Member must not be null",
+      );
+    }
+    const name = StreamName ?? (StreamARN as string).slice((StreamARN as string).lastIndexOf('/') + 1);
+    const stream = this.#streams.get(name);
+    if (stream !== undefined) return stream;
+    if (this.#autoCreate) return this.create({ name });
+    throw new ApiError('ResourceNotFoundException', `Stream ${name} under account ${accountId} not found.`);
+  }
+
+  find(name: string): Stream | undefined {
+    return this.#streams.get(name);
+  }
+
+  delete(stream: Stream): void {
+    this.#streams.delete(stream.name);
+    stream.forget();
+  }
+
+  /** All streams, by name. */
+  list(): readonly Stream[] {
+    return [...this.#streams.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Keeps a record that `shard` has taken under `counter`. `data` must not be shared with a buffer that is used again. */
+  keep(
+    shard: Shard,
+    counter: number,
+    partitionKey: string,
+    explicitHashKey: string | undefined,
+    data: Buffer,
+    arrivalMs: number,
+  ): void {
+    const { stream } = shard;
+    const unpacked = unpackAsConsumer(data, partitionKey, explicitHashKey, shard.startingHash, shard.endingHash);
+    if (unpacked.aggregate) stream.aggregates++;
+    if (unpacked.dropped > 0) {
+      stream.droppedAggregates++;
+      stream.droppedEvents += unpacked.dropped;
+    }
+    const events = unpacked.events.length;
+    const n = stream.nextEvent;
+    stream.nextEvent += events;
+    const record: KeptRecord = { shard, n, events, counter, partitionKey, explicitHashKey, data, arrivalMs };
+    this.#keptBytes += keptBytesOf(record);
+    stream.kept.push(record);
+    shard.kept.push(record);
+    this.#oldest.push(record);
+    while (this.#keptBytes > this.#keepBytes) this.#evict();
+  }
+
+  #evict(): void {
+    const record = this.#oldest.shift();
+    if (record === undefined) return;
+    this.#keptBytes -= keptBytesOf(record);
+    const { shard } = record;
+    // A deleted stream's records are still in the common queue, but no longer in its own.
+    if (shard.kept.at(0) !== record) return;
+    shard.kept.shift();
+    shard.stream.kept.shift();
+    shard.stream.evictedRecords++;
+  }
+
+  /** Forgets all records and counts, keeps the streams. */
+  forget(): void {
+    for (const stream of this.#streams.values()) stream.forget();
+    this.#oldest.clear();
+    this.#keptBytes = 0;
+  }
+}
+
+function keptBytesOf(record: KeptRecord): number {
+  return record.data.length + 2 * record.partitionKey.length + recordOverheadBytes;
+}

@@ -1,0 +1,163 @@
+/**
+ * The Kinesis API as an application of the transports: credentials and target are checked at a request's head, the body is
+ * gathered (or, in counting mode, scanned as it comes), the operation runs, and the faults in force have their say. One per
+ * simulator.
+ */
+import { CountingSink } from './counting.ts';
+import { createStream, deleteStream, describeStreamSummary, listShards, listStreams } from './describe.ts';
+import {
+  type Answer,
+  type Application,
+  type BodySink,
+  collectBody,
+  contentLength,
+  type Exchange,
+  type RequestHead,
+} from './exchange.ts';
+import { type PutContext, type PutRecordRequest, type PutRecordsRequest, putRecord, putRecords } from './put.ts';
+import { getRecords, getShardIterator } from './read.ts';
+import { type Operation, operationShapes } from './shapes.ts';
+import { validateRequest } from './validate.ts';
+import { ApiError, answerOf, decodeBody, errorAnswer, type Wire, wireOf } from './wire.ts';
+
+const targetPrefix = 'Kinesis_20131202.';
+
+export class KinesisApi implements Application {
+  readonly #context: PutContext;
+
+  constructor(context: PutContext) {
+    this.#context = context;
+  }
+
+  open(head: RequestHead): BodySink {
+    const wire = wireOf(head.headers.get('content-type'));
+    if (head.method !== 'POST' || wire === undefined) return discardBody(unauthorized(head));
+    const target = head.headers.get('x-amz-target') ?? '';
+    const name = target.startsWith(targetPrefix) ? target.slice(targetPrefix.length) : '';
+    if (!Object.hasOwn(operationShapes, name)) {
+      return this.#refuse(wire, new ApiError('UnknownOperationException', ''));
+    }
+    const missing = missingCredentials(head);
+    if (missing !== undefined) return this.#refuse(wire, missing);
+    return this.#openOperation(name as Operation, wire, head);
+  }
+
+  #openOperation(operation: Operation, wire: Wire, head: RequestHead): BodySink {
+    const { tally, keep } = this.#context;
+    tally.count(tally.requests, operation);
+    tally.wires[wire]++;
+    if (!keep && operation === 'PutRecords' && wire === 'json') {
+      return new CountingSink(this.#context, (exchange, run) => this.#conclude(exchange, wire, run));
+    }
+    return collectBody(contentLength(head), (body, exchange) => {
+      if (body !== undefined) tally.bodyBytes += body.length;
+      this.#conclude(exchange, wire, () => {
+        if (body === undefined) throw new ApiError('RequestEntityTooLargeException', 'The body is too large.', 413);
+        const request = validateRequest(operationShapes[operation], decodeBody(wire, body));
+        return answerOf(wire, 200, this.#run(operation, request));
+      });
+    });
+  }
+
+  /** The casts hold because validateRequest has checked the request against the shape of the same name. */
+  #run(operation: Operation, request: unknown): unknown {
+    const { account } = this.#context;
+    switch (operation) {
+      case 'PutRecord':
+        return putRecord(this.#context, request as PutRecordRequest);
+      case 'PutRecords':
+        return putRecords(this.#context, request as PutRecordsRequest);
+      case 'ListShards':
+        return listShards(account, request as Parameters<typeof listShards>[1]);
+      case 'DescribeStreamSummary':
+        return describeStreamSummary(account, request as Parameters<typeof describeStreamSummary>[1]);
+      case 'CreateStream':
+        return createStream(account, request as Parameters<typeof createStream>[1]);
+      case 'DeleteStream':
+        return deleteStream(account, request as Parameters<typeof deleteStream>[1]);
+      case 'ListStreams':
+        return listStreams(account, request as Parameters<typeof listStreams>[1]);
+      case 'GetShardIterator':
+        return getShardIterator(account, request as Parameters<typeof getShardIterator>[1]);
+      case 'GetRecords':
+        return getRecords(account, request as Parameters<typeof getRecords>[1]);
+    }
+  }
+
+  /** Runs the operation and answers, unless a fault strikes. The order of the faults is that of the request's life. */
+  #conclude(exchange: Exchange, wire: Wire, run: () => Answer): void {
+    const { dice } = this.#context;
+    if (dice.plan.hang) return dice.count('hang');
+    if (dice.plan.resetStage === 'before' && dice.strikes('resetShare')) return exchange.destroy();
+    const answer = dice.strikes('share500') ? this.#failure(wire, internalFailure()) : this.#attempt(wire, run);
+    if (dice.plan.resetStage === 'after' && dice.strikes('resetShare')) return exchange.destroy();
+    const cut = dice.strikes('cutShare');
+    const delayMs = dice.delayMs();
+    const send = (): void => (cut ? exchange.cut(answer) : exchange.answer(answer));
+    if (delayMs > 0) setTimeout(send, delayMs);
+    else send();
+  }
+
+  #attempt(wire: Wire, run: () => Answer): Answer {
+    try {
+      return run();
+    } catch (error) {
+      if (error instanceof ApiError) return this.#failure(wire, error);
+      // A bug of the simulator: the client sees what AWS would show, the operator the whole story.
+      process.stderr.write(`simulator: ${error instanceof Error ? error.stack : String(error)}\n`);
+      return this.#failure(wire, internalFailure());
+    }
+  }
+
+  #failure(wire: Wire, error: ApiError): Answer {
+    const { tally } = this.#context;
+    tally.count(tally.errors, error.type);
+    return errorAnswer(wire, error);
+  }
+
+  #refuse(wire: Wire, error: ApiError): BodySink {
+    return discardBody(this.#failure(wire, error));
+  }
+}
+
+function internalFailure(): ApiError {
+  return new ApiError('InternalFailure', '', 500);
+}
+
+function discardBody(answer: Answer): BodySink {
+  return {
+    write() {},
+    end(exchange) {
+      exchange.answer(answer);
+    },
+  };
+}
+
+/** What AWS answers to requests that are no calls of this API: XML, whatever the client speaks. */
+function unauthorized(head: RequestHead): Answer {
+  if (head.method === 'POST' && head.headers.has('x-amz-target')) {
+    return { status: 404, contentType: 'text/xml', body: '<UnknownOperationException/>\n' };
+  }
+  const message = 'Unable to determine service/operation name to be authorized';
+  const body = `<AccessDeniedException>\n  <Message>${message}</Message>\n</AccessDeniedException>\n`;
+  return { status: 403, contentType: 'text/xml', body };
+}
+
+/** Whatever is signed with anything is welcome; a request without a well-formed Signature Version 4 is not. */
+function missingCredentials(head: RequestHead): ApiError | undefined {
+  const authorization = head.headers.get('authorization');
+  if (authorization === undefined) {
+    return new ApiError('MissingAuthenticationTokenException', 'Missing Authentication Token');
+  }
+  let message = '';
+  for (const parameter of ['Credential', 'Signature', 'SignedHeaders']) {
+    if (!new RegExp(`[ ,]${parameter}=[^, ]`).test(authorization)) {
+      message += `Authorization header requires '${parameter}' parameter. `;
+    }
+  }
+  if (!head.headers.has('x-amz-date') && !head.headers.has('date')) {
+    message += "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
+  }
+  if (message === '') return undefined;
+  return new ApiError('IncompleteSignatureException', `${message}Authorization=${authorization}`);
+}

@@ -1,0 +1,93 @@
+/**
+ * PutRecords in counting mode: checks the limits, counts, and answers as the keeping mode does, without keeping or decoding
+ * anything. One sink per request; called by api.ts.
+ */
+import type { Answer, BodySink, Exchange } from './exchange.ts';
+import { checkHashKey, checkRecordBytes, checkRequestBytes, type PutContext, refusalOf } from './put.ts';
+import { PutRecordsScanner, type ScannedRecord } from './scanner.ts';
+import { explicitHashKeyShape, partitionKeyShape, recordsMax } from './shapes.ts';
+import type { Stream } from './stream.ts';
+import { check, throwViolations } from './validate.ts';
+import { ApiError, jsonAnswer } from './wire.ts';
+
+export class CountingSink implements BodySink {
+  readonly #context: PutContext;
+  readonly #conclude: (exchange: Exchange, run: () => Answer) => void;
+  readonly #scanner = new PutRecordsScanner();
+
+  constructor(context: PutContext, conclude: (exchange: Exchange, run: () => Answer) => void) {
+    this.#context = context;
+    this.#conclude = conclude;
+  }
+
+  write(source: Buffer, start: number, end: number): void {
+    this.#context.tally.bodyBytes += end - start;
+    this.#scanner.feed(source, start, end);
+  }
+
+  end(exchange: Exchange): void {
+    this.#conclude(exchange, () => this.#run());
+  }
+
+  #run(): Answer {
+    const { streamName, streamArn, records, complete } = this.#scanner;
+    if (!complete) throw new ApiError('SerializationException', '');
+    if (records.length === 0 || records.length > recordsMax) {
+      const bound = records.length === 0 ? 'greater than or equal to 1' : `less than or equal to ${recordsMax}`;
+      throwViolations([`Value at 'records' failed to satisfy constraint: Member must have length ${bound}`]);
+    }
+    const { account } = this.#context;
+    const stream = account.resolve({
+      ...(streamName === undefined ? {} : { StreamName: streamName }),
+      ...(streamArn === undefined ? {} : { StreamARN: streamArn }),
+    });
+    checkRecords(stream, records);
+    return this.#place(stream, records);
+  }
+
+  /** The answer's text is put together from pieces that need no escaping. */
+  #place(stream: Stream, records: readonly ScannedRecord[]): Answer {
+    const { tally } = this.#context;
+    const nowMs = Date.now();
+    let failed = 0;
+    let text = '';
+    for (const record of records) {
+      const partitionKey = record.partitionKey as string;
+      const dataBytes = record.dataBytes as number;
+      const bytes = dataBytes + Buffer.byteLength(partitionKey);
+      const shard = stream.shardFor(partitionKey, record.explicitHashKey);
+      const refusal = refusalOf(this.#context, shard, bytes, nowMs);
+      if (text !== '') text += ',';
+      if (refusal === undefined) {
+        tally.acceptedRecords++;
+        tally.userBytes += dataBytes;
+        text += `{"SequenceNumber":"${shard.sequenceNumber(shard.take(bytes))}","ShardId":"${shard.id}"}`;
+      } else {
+        failed++;
+        text += JSON.stringify({ ErrorCode: refusal.code, ErrorMessage: refusal.message });
+      }
+    }
+    return jsonAnswer(`{"FailedRecordCount":${failed},"Records":[${text}],"EncryptionType":"NONE"}`);
+  }
+}
+
+function checkRecords(stream: Stream, records: readonly ScannedRecord[]): void {
+  const violations: string[] = [];
+  let requestBytes = 0;
+  records.forEach(({ partitionKey, explicitHashKey, dataBytes }, index) => {
+    const path = `records.${index + 1}.member`;
+    check(partitionKeyShape, partitionKey, `${path}.partitionKey`, violations);
+    check(explicitHashKeyShape, explicitHashKey, `${path}.explicitHashKey`, violations);
+    if (dataBytes === undefined) {
+      violations.push(`Value null at '${path}.data' failed to satisfy constraint: Member must not be null`);
+    }
+  });
+  throwViolations(violations.slice(0, 10));
+  for (const { partitionKey, explicitHashKey, dataBytes } of records) {
+    const bytes = (dataBytes as number) + Buffer.byteLength(partitionKey as string);
+    requestBytes += bytes;
+    checkRecordBytes(stream, bytes);
+    checkHashKey(explicitHashKey);
+  }
+  checkRequestBytes(requestBytes);
+}

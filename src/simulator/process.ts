@@ -1,0 +1,105 @@
+/**
+ * Starts the simulator in a process of its own and speaks to it. Any process: `run --embedded`, tests, benchmarks.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { get, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { SpillwayError } from '../base/errors.ts';
+import type { UserEvent } from './events.ts';
+import type { SimulatorOptions } from './simulator.ts';
+
+const readyMsMax = 10_000;
+
+export interface SimulatorProcess {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** File with the certificate to trust; undefined without TLS. Removed by {@link stop}. */
+  readonly caFile: string | undefined;
+  readonly pid: number;
+  /** Puts exactly these faults in force. Rejects with what the simulator did not understand. */
+  faults(faults: object): Promise<object>;
+  // biome-ignore lint/suspicious/noExplicitAny: a document for tests and people
+  stats(): Promise<any>;
+  /** User events of a stream as a consumer would get them. */
+  events(stream: string): AsyncIterable<UserEvent>;
+  stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): void;
+}
+
+type Hello = { url: string; adminUrl: string; certificate?: string } | { error: string };
+
+export async function startSimulator(options: SimulatorOptions): Promise<SimulatorProcess> {
+  const child = fork(new URL('./entry.js', import.meta.url), [JSON.stringify(options)], {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const { url, adminUrl, certificate } = await hello(child);
+  const directory = certificate === undefined ? undefined : await mkdtemp(join(tmpdir(), 'spillway-sim-'));
+  const caFile = directory === undefined ? undefined : join(directory, 'ca.pem');
+  if (caFile !== undefined) await writeFile(caFile, certificate as string);
+  return {
+    url,
+    adminUrl,
+    caFile,
+    pid: child.pid as number,
+    faults: (faults) => call(`${adminUrl}/_sim/faults`, JSON.stringify(faults)),
+    stats: () => call(`${adminUrl}/_sim/stats`),
+    events: (stream) => lines(`${adminUrl}/_sim/events?stream=${encodeURIComponent(stream)}`),
+    stop: async () => {
+      child.kill('SIGTERM');
+      await exited;
+      if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+    },
+    kill: () => void child.kill('SIGKILL'),
+  };
+}
+
+function hello(child: ChildProcess): Promise<Exclude<Hello, { error: string }>> {
+  return new Promise((resolve, reject) => {
+    const fail = (message: string): void => {
+      child.kill('SIGKILL');
+      reject(new SpillwayError('simulator', `the simulator did not start: ${message}`));
+    };
+    const timer = setTimeout(() => fail(`not ready within ${readyMsMax} ms`), readyMsMax);
+    const ended = (code: number | null): void => fail(`it ended with ${code}`);
+    child.once('exit', ended);
+    child.once('message', (message: Hello) => {
+      clearTimeout(timer);
+      child.off('exit', ended);
+      if ('error' in message) fail(message.error);
+      else resolve(message);
+    });
+  });
+}
+
+/** One request to the admin API; rejects with its `error` unless it answers 200. */
+function call(url: string, body?: string): Promise<object> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: body === undefined ? 'GET' : 'POST', agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (piece: string) => {
+        text += piece;
+      });
+      response.on('end', () => {
+        const value = JSON.parse(text) as { error?: string };
+        if (response.statusCode === 200) resolve(value);
+        else reject(new SpillwayError('simulator', value.error ?? `status ${response.statusCode}`));
+      });
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+async function* lines(url: string): AsyncGenerator<UserEvent> {
+  const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+    get(url, { agent: false }, resolve).on('error', reject);
+  });
+  for await (const line of createInterface({ input: response })) yield JSON.parse(line) as UserEvent;
+}

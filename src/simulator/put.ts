@@ -1,0 +1,135 @@
+/**
+ * PutRecord and PutRecords, from a validated request to the answer; and the parts of it that counting mode shares: limits
+ * that depend on the stream, and what becomes of one record. Called by api.ts and counting.ts.
+ */
+import type { Account } from './account.ts';
+import type { Dice } from './dice.ts';
+import { hashKeyMax } from './hash-key.ts';
+import { requestBytesMax } from './shapes.ts';
+import type { Shard, Stream } from './stream.ts';
+import type { Tally } from './tally.ts';
+import { ApiError } from './wire.ts';
+
+export interface PutEntry {
+  readonly PartitionKey: string;
+  readonly ExplicitHashKey?: string;
+  readonly Data: Buffer;
+}
+export interface PutRecordRequest extends PutEntry {
+  readonly StreamName?: string;
+  readonly StreamARN?: string;
+}
+export interface PutRecordsRequest {
+  readonly StreamName?: string;
+  readonly StreamARN?: string;
+  readonly Records: readonly PutEntry[];
+}
+
+interface Refusal {
+  readonly code: 'ProvisionedThroughputExceededException' | 'InternalFailure';
+  readonly message: string;
+}
+
+/** What putting needs of the simulator. `keep` is false in counting mode. */
+export interface PutContext {
+  readonly account: Account;
+  readonly dice: Dice;
+  readonly tally: Tally;
+  readonly keep: boolean;
+}
+
+/** Throws InvalidArgumentException when data and partition key together exceed the stream's limit. */
+export function checkRecordBytes(stream: Stream, bytes: number): void {
+  const most = stream.maxRecordSizeInKiB * 1_024;
+  if (bytes > most) {
+    throw new ApiError(
+      'InvalidArgumentException',
+      `Record size of ${bytes} bytes exceeds the maximum record size of ${most} bytes for stream ${stream.name}.`,
+    );
+  }
+}
+
+/** Throws InvalidArgumentException when a request's data and partition keys together exceed 10 MiB. */
+export function checkRequestBytes(bytes: number): void {
+  if (bytes > requestBytesMax) throw new ApiError('InvalidArgumentException', 'Records size exceeds 10 MB limit');
+}
+
+/** Throws InvalidArgumentException. The pattern of the shape lets numbers of 39 digits pass that exceed 2^128 - 1. */
+export function checkHashKey(explicitHashKey: string | undefined): void {
+  if (explicitHashKey === undefined || explicitHashKey.length < 39 || BigInt(explicitHashKey) <= hashKeyMax) return;
+  throw new ApiError(
+    'InvalidArgumentException',
+    `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${explicitHashKey}`,
+  );
+}
+
+/** Asks faults and budgets whether `shard` takes a record of `bytes`; undefined: it does. Counts refusals. */
+export function refusalOf(context: PutContext, shard: Shard, bytes: number, nowMs: number): Refusal | undefined {
+  const { dice, tally } = context;
+  if (dice.strikes('shareFailedRecords')) {
+    tally.failedRecords++;
+    return { code: 'InternalFailure', message: 'Internal service failure.' };
+  }
+  const { throttle, shardBytesPerSecond, shardRecordsPerSecond } = dice.plan;
+  if (throttle && !shard.spend(bytes, nowMs, shardBytesPerSecond, shardRecordsPerSecond)) {
+    dice.count('throttle');
+    tally.failedRecords++;
+    return {
+      code: 'ProvisionedThroughputExceededException',
+      message: `Rate exceeded for shard ${shard.id} in stream ${shard.stream.name} under account 000000000000.`,
+    };
+  }
+  return undefined;
+}
+
+/** Counts and, unless counting mode says otherwise, keeps a record; returns its sequence number. */
+function accept(context: PutContext, shard: Shard, entry: PutEntry, nowMs: number): string {
+  const bytes = entry.Data.length + Buffer.byteLength(entry.PartitionKey);
+  const counter = shard.take(bytes);
+  context.tally.acceptedRecords++;
+  context.tally.userBytes += entry.Data.length;
+  if (context.keep) {
+    // Data from CBOR lies on the request's body, which a kept record must not keep alive. (Small buffers share Node's pool.)
+    const shared = entry.Data.buffer.byteLength;
+    const data = shared > entry.Data.length && shared > Buffer.poolSize ? Buffer.from(entry.Data) : entry.Data;
+    context.account.keep(shard, counter, entry.PartitionKey, entry.ExplicitHashKey, data, nowMs);
+  }
+  return shard.sequenceNumber(counter);
+}
+
+export function putRecord(context: PutContext, request: PutRecordRequest): unknown {
+  const stream = context.account.resolve(request);
+  const bytes = request.Data.length + Buffer.byteLength(request.PartitionKey);
+  checkRecordBytes(stream, bytes);
+  checkHashKey(request.ExplicitHashKey);
+  const nowMs = Date.now();
+  const shard = stream.shardFor(request.PartitionKey, request.ExplicitHashKey);
+  const refusal = refusalOf(context, shard, bytes, nowMs);
+  if (refusal !== undefined) {
+    throw new ApiError(refusal.code, refusal.message, refusal.code === 'InternalFailure' ? 500 : 400);
+  }
+  return { ShardId: shard.id, SequenceNumber: accept(context, shard, request, nowMs), EncryptionType: 'NONE' };
+}
+
+export function putRecords(context: PutContext, request: PutRecordsRequest): unknown {
+  const stream = context.account.resolve(request);
+  let requestBytes = 0;
+  for (const entry of request.Records) {
+    const bytes = entry.Data.length + Buffer.byteLength(entry.PartitionKey);
+    requestBytes += bytes;
+    checkRecordBytes(stream, bytes);
+    checkHashKey(entry.ExplicitHashKey);
+  }
+  checkRequestBytes(requestBytes);
+  const nowMs = Date.now();
+  let failed = 0;
+  const results = request.Records.map((entry) => {
+    const shard = stream.shardFor(entry.PartitionKey, entry.ExplicitHashKey);
+    const bytes = entry.Data.length + Buffer.byteLength(entry.PartitionKey);
+    const refusal = refusalOf(context, shard, bytes, nowMs);
+    if (refusal === undefined) return { SequenceNumber: accept(context, shard, entry, nowMs), ShardId: shard.id };
+    failed++;
+    return { ErrorCode: refusal.code, ErrorMessage: refusal.message };
+  });
+  return { FailedRecordCount: failed, Records: results, EncryptionType: 'NONE' };
+}

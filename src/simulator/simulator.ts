@@ -1,0 +1,75 @@
+/**
+ * Puts the simulator together: one account, one set of faults, two ports (the API, which the fault `refuse` closes, and the
+ * admin API, which stays). The simulator's only thread; started by entry.ts and by `spillway sim`.
+ */
+import { Account, type StreamSpec } from './account.ts';
+import { AdminApi, type AdminParts } from './admin.ts';
+import { KinesisApi } from './api.ts';
+import { createKeyPair } from './certificate.ts';
+import { Dice } from './dice.ts';
+import type { Application } from './exchange.ts';
+import { noFaults, planOf } from './faults.ts';
+import { Listener } from './listener.ts';
+import { Tally } from './tally.ts';
+
+/** Records kept for reading back when nothing else is said, in bytes. */
+export const keepBytesDefault = 1024 ** 3;
+
+export interface SimulatorOptions {
+  readonly streams: readonly StreamSpec[];
+  readonly host?: string;
+  /** 0 or absent: any free one. */
+  readonly port?: number;
+  readonly tls?: boolean;
+  /** Keeps and decodes nothing: for benchmarks. */
+  readonly counting?: boolean;
+  readonly faults?: object;
+  readonly seed?: number;
+  readonly autoCreate?: boolean;
+  readonly keepBytes?: number;
+}
+
+/** Where a running simulator is reached. */
+export interface SimulatorAddress {
+  readonly url: string;
+  readonly adminUrl: string;
+  /** PEM of the certificate to trust; undefined without TLS. */
+  readonly certificate: string | undefined;
+}
+
+export interface Simulator extends SimulatorAddress {
+  close(): Promise<void>;
+}
+
+/** Starts both ports. Rejects when one cannot be had, or when the faults are not understood. */
+export async function createSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const { host = '127.0.0.1', port = 0, seed, counting = false, autoCreate = false } = options;
+  const initial = planOf(options.faults ?? {}, seed ?? noFaults().seed);
+  if ('mistakes' in initial) throw new Error(initial.mistakes.join('; '));
+  const account = new Account(options.streams, autoCreate, options.keepBytes ?? keepBytesDefault);
+  const dice = new Dice(initial.plan);
+  const tally = new Tally();
+  const keyPair = options.tls === true ? await createKeyPair() : undefined;
+  const parts: AdminParts = { account, dice, tally, seed: initial.plan.seed, refuse: (refused) => refuse(refused) };
+  const admin = new AdminApi(parts);
+  const kinesis = new KinesisApi({ account, dice, tally, keep: !counting });
+  const both: Application = { open: (head) => (head.path.startsWith('/_sim/') ? admin : kinesis).open(head) };
+  const unseen = { openConnections: 0, openedConnections: 0, tlsConnections: 0 };
+  const api = new Listener(host, port, keyPair, both, tally);
+  const adminPort = new Listener('127.0.0.1', 0, undefined, admin, unseen);
+  const refuse = async (refused: boolean): Promise<void> => {
+    if (refused && api.listening) await api.close();
+    else if (!refused && !api.listening) await api.listen();
+  };
+  await api.listen();
+  await adminPort.listen();
+  await refuse(initial.plan.refuse);
+  return {
+    url: `${keyPair === undefined ? 'http' : 'https'}://${api.address.host}:${api.address.port}`,
+    adminUrl: `http://127.0.0.1:${adminPort.address.port}`,
+    certificate: keyPair?.certificate,
+    close: async () => {
+      await Promise.all([api.listening ? api.close() : undefined, adminPort.close()]);
+    },
+  };
+}
