@@ -15,6 +15,8 @@ import { type Arena, createArena } from '../../src/ring/arena.ts';
 import { listening, type Told } from './feeding.ts';
 import { landingOf, type RecordingIntake, recordingIntake } from './recording-intake.ts';
 
+const blank = 0x20;
+
 export function temporaryDirectory(t: Test): string {
   const directory = mkdtempSync(join(tmpdir(), 'spillway-'));
   t.teardown(() => rmSync(directory, { recursive: true, force: true }));
@@ -59,7 +61,10 @@ export async function listenForTest(t: Test, options: BenchOptions = {}): Promis
   return { path, intake, listener };
 }
 
-/** Lines, as simple as they can be: the whole line is the data. Answers each read with `ok` and the count so far. */
+/**
+ * Lines, as simple as they can be: the whole line is the data. Answers each read with `ok` and the count so far. A last line
+ * of one blank is not taken.
+ */
 class WordFramer implements Framer {
   readonly stream = 0;
   readonly blocked = false;
@@ -86,6 +91,7 @@ class WordFramer implements Framer {
 
   finish(start: number, end: number): number {
     const from = this.consume(start, end);
+    if (end - from === 1 && this.#arena.bytes[from] === blank) return from;
     if (from < end) this.#offer(from, end);
     return end;
   }

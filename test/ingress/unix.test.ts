@@ -139,6 +139,17 @@ t.test('a last line without its newline is taken when the sender ends', async (t
   t.ok(sender.text.endsWith('ok 2\n'));
 });
 
+t.test('what a framer leaves of an ended connection does not keep it open', async (t) => {
+  const { path, intake } = await listenForTest(t);
+  const sender = new RawSender(path, false);
+  sender.socket.end('one\n ');
+  await sender.closed;
+  t.strictSame(
+    intake.offered.map(({ data }) => data),
+    ['one'],
+  );
+});
+
 t.test('the intake is committed once per read, not per event', async (t) => {
   const { path, intake } = await listenForTest(t);
   const sender = new RawSender(path);

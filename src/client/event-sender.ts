@@ -1,0 +1,45 @@
+/**
+ * What `spillway send` needs of a way to the daemon, whichever it is: frames over a unix socket (frame-sender.ts) or HTTP
+ * (http-sender.ts). Types, and the tally that both keep.
+ */
+
+export interface EventSender {
+  readonly tally: SendTally;
+  /** Takes one event; `key` undefined: the daemon chooses. False: wait for `room` before the next. */
+  send(key: string | undefined, data: Buffer): boolean;
+  /** Resolves when there is room for more. Rejects when the daemon is lost. */
+  room(): Promise<void>;
+  /** Resolves when each event has an outcome. Rejects when that cannot be known; the tally says of how many. */
+  finish(): Promise<void>;
+  /** From now on refused events are not sent again. */
+  giveUp(): void;
+  /** Breaks off at once. */
+  destroy(): void;
+}
+
+/** How the sending stands. Events that were refused and are to be sent again are in none of the sums. */
+export class SendTally {
+  events = 0;
+  bytes = 0;
+  accepted = 0;
+  /** Sent again after a refusal. */
+  resent = 0;
+  /** Sent on a connection that was lost before an answer came. */
+  unknown = 0;
+  readonly refusedByCode: Record<string, number> = {};
+
+  refuse(code: string, count = 1): void {
+    this.refusedByCode[code] = (this.refusedByCode[code] ?? 0) + count;
+  }
+
+  get refused(): number {
+    return Object.values(this.refusedByCode).reduce((sum, count) => sum + count, 0);
+  }
+}
+
+export interface ResendRules {
+  /** How often a refused event may be sent again. */
+  readonly retriesMax: number;
+  /** Waits; a test gives one that does not. */
+  readonly sleep: (ms: number) => Promise<void>;
+}
