@@ -15,7 +15,7 @@ const commands: Readonly<Record<string, string>> = {
   run: 'run the daemon in the foreground',
   check: 'find every mistake of a configuration',
   send: 'send lines of a file or of stdin to a running daemon',
-  hist: "percentiles from a daemon's log",
+  hist: "latency percentiles from the daemon's log",
   sim: 'run the Kinesis simulator as a process of its own',
 };
 

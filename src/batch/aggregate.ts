@@ -19,11 +19,6 @@ import { formatHashKey, hashKeyOfBytes, hashKeyWords } from './hash-key.ts';
 import { type KeyTable, place } from './key-table.ts';
 import { envelopeBytes, magic, tag, varintBytes, writeVarint } from './kpl.ts';
 
-/** Arena bytes that an aggregate of at most `bytesMax` needs: the key table may take half of it. */
-export function aggregatePlaceBytes(bytesMax: number): number {
-  return 2 * bytesMax + 64;
-}
-
 /** Events that one aggregate may hold, whatever their size: bounds the list of their offsets (256 KiB of memory). */
 export const aggregateEventsMax = 65_536;
 

@@ -8,7 +8,8 @@
  */
 import type { Arena } from '../ring/arena.ts';
 import { entry, flagHashKey } from '../ring/layout.ts';
-import { Aggregate, aggregatePlaceBytes } from './aggregate.ts';
+import { Aggregate } from './aggregate.ts';
+import { aggregatePlaceBytes } from './aggregate-place.ts';
 import { hashKeyOfBytes, hashKeyWords } from './hash-key.ts';
 import { KeyTable, place } from './key-table.ts';
 import { envelopeBytes, magic } from './kpl.ts';

@@ -28,7 +28,7 @@ const logCloseMs = 1_000;
 
 export function command(): Command {
   return new Command('run')
-    .description('run the daemon in the foreground; Ctrl-C drains and ends it')
+    .description('run the daemon in the foreground')
     .option('-c, --config <file>', 'configuration (default: $SPILLWAY_CONFIG, /etc/spillway/spillway.toml)')
     .option('-e, --embedded', 'deliver to a Kinesis simulator inside, for trying out; needs no configuration')
     .option(
@@ -49,8 +49,10 @@ async function run(options: RunOptions): Promise<void> {
 }
 
 async function runDaemon(options: RunOptions, embeddedStateDir: string | undefined): Promise<void> {
+  // The lanes inherit it: the SDK would print a warning about this version of Node for each of them.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const loaded = requireConfig(loadNamed(options.config, embeddedStateDir));
-  const log = createLog({ level: loaded.log.level, nowMs: systemClock.nowMs });
+  const log = createLog({ level: loaded.log.level, nowMs: () => systemClock.nowMs() });
   const streams = loaded.streams.map(({ streamName }) => ({ name: streamName, shards: embeddedShards }));
   const simulator = embeddedStateDir === undefined ? undefined : await startSimulator({ streams });
   const config = simulator === undefined ? loaded : withEndpoint(loaded, simulator.url, simulator.caFile);

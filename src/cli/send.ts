@@ -75,7 +75,7 @@ async function send(files: readonly string[], options: SendOptions, surroundings
   const seconds = (performance.now() - startMs) / 1_000;
   summarize(sender.tally, seconds, options, surroundings);
   if (run.interrupted) throw new SpillwayError('interrupted', 'interrupted; what was not read was not sent');
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) throw failure instanceof Error ? failure : new Error(String(failure));
   const { refused, events } = sender.tally;
   if (refused > 0) throw new SpillwayError('events_refused', `${refused} of ${events} events were refused for good`);
 }
@@ -101,7 +101,9 @@ function openSender(options: SendOptions, { env }: SendProcess): EventSender | P
   const to = options.to ?? env['SPILLWAY_SOCKET'] ?? addressDefault;
   const rules = {
     retriesMax: options.wait === true ? Number.POSITIVE_INFINITY : options.retries,
-    sleep: async (ms: number) => void (await sleep(ms)),
+    sleep: async (ms: number): Promise<void> => {
+      await sleep(ms);
+    },
   };
   if (!to.startsWith('http://')) {
     const stream = options.stream === undefined ? {} : { stream: options.stream };

@@ -1,4 +1,7 @@
-/** `spillway sim`: the Kinesis simulator as a process of its own, until Ctrl-C. */
+/**
+ * `spillway sim`: the Kinesis simulator as a process of its own, until Ctrl-C. One JSON line on stdout says where it listens;
+ * streams that are not named are not there.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +21,7 @@ interface SimOptions {
 export function command(): Command {
   const gather = (value: string, before: string[]): string[] => [...before, value];
   return new Command('sim')
-    .description('run the Kinesis simulator; one JSON line says where it listens')
+    .description('run the Kinesis simulator as a process of its own')
     .option('--listen <host:port>', 'address of the API; port 0: any free one', '127.0.0.1:4567')
     .option('--stream <name[:shards]>', 'a stream to begin with; may be repeated', gather, [])
     .option('--tls', 'HTTPS with a certificate made for this run')

@@ -5,6 +5,8 @@
  *
  * Draining: listeners stop and answer what they read, lanes deliver without lingering for at most drain_timeout, what is then
  * still in a ring goes to the DLQ, the DLQ closes. Nothing that was acknowledged is only in memory when the process ends.
+ *
+ * Long because it is the one place that knows all parts and how they are wired; each method makes or ends one part.
  */
 import { join } from 'node:path';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
@@ -248,7 +250,8 @@ export class Daemon {
       case 'breaker':
         this.#logBreaker('stream', lane, message.from, message.to, message.cause, streamName(message.stream));
         this.#admission.refresh();
-        for (const listener of this.#listeners) listener.tellBreaker?.(message.stream, message.to);
+        // PROTOCOL.md counts from closed over half open to open.
+        for (const listener of this.#listeners) listener.tellBreaker?.(message.stream, [0, 2, 1][message.to] ?? 0);
         return;
       default:
         message satisfies never;

@@ -2,8 +2,8 @@
  * Opens the configured listeners on the daemon's intake. Main thread; called once at start, all or none: where one cannot be
  * opened the others are closed again.
  */
-import { lstat, unlink } from 'node:fs/promises';
 import type { Clock } from '../edges/clock.ts';
+import { socketFiles } from '../edges/socket-files.ts';
 import type { Admission } from '../ingress/admission.ts';
 import { feed } from '../ingress/feed.ts';
 import type { Framer } from '../ingress/framer.ts';
@@ -68,10 +68,7 @@ function landingOf({ plan }: ListenerParts): { carryStart: number; readStart: nu
 }
 
 /** Makes the line framers of one listener: they share the search for its key field. */
-function lineFramers(
-  parts: ListenerParts,
-  listener: ListenConfig,
-): (stream: number, fixedKey?: string | undefined) => LineFramer {
+function lineFramers(parts: ListenerParts, listener: ListenConfig): (stream: number, fixedKey?: string) => LineFramer {
   const { arena, intake, plan } = parts;
   const scratch = plan.keyScratch.offset;
   const finder =
@@ -104,7 +101,7 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
     landing: landingOf(parts),
     intake,
     nowUs: () => clock.nowUs(),
-    files: { lstat, unlink },
+    files: socketFiles,
     createFrameFramer: () => frameFramer(parts, stream),
     createLineFramer: () => createLine(stream),
     connectionsMax: listener.connectionsMax,

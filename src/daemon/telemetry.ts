@@ -98,7 +98,10 @@ export class Telemetry {
         oldestMs: this.#oldestInRing(lane),
       })),
       latency: Object.fromEntries(
-        [...this.#latest].map(([name, { base64: _, histogram: __, ...figures }]) => [name, figures]),
+        [...this.#latest].map(([name, { count, p50, p90, p99, p999, max }]) => [
+          name,
+          { count, p50, p90, p99, p999, max },
+        ]),
       ),
     };
   }

@@ -170,7 +170,7 @@ export class LaneLoop {
     const sleeping = waiter.sleep(consumer.headSeen());
     if (sleeping === undefined) return this.schedule();
     this.#asleep = true;
-    sleeping.then(() => {
+    void sleeping.then(() => {
       this.#asleep = false;
       this.schedule();
     });

@@ -11,6 +11,8 @@
  * ```
  * Memory is bounded by the number of batches: while all are in flight or held, {@link hasRoom} says no, the ring fills, and the
  * lane's breaker sees it.
+ *
+ * Long because every branch of its drawing moves the same few fields, and apart they would need them all.
  */
 import type { Aggregate } from '../batch/aggregate.ts';
 import { Aggregator, type RecordSink } from '../batch/aggregator.ts';

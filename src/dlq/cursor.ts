@@ -10,6 +10,8 @@
  * What `next` hands out is no longer counted as spilled: it is in flight, and its file stays until a checkpoint covers it.
  * The window must hold the largest entry; a larger one (of a config that allowed more) is quarantined, not lost. Entries of
  * streams that are no longer configured become dead letters here. Damage met on the way is quarantined and skipped.
+ *
+ * Long because reading, taking back and setting aside move one position, and must be read together.
  */
 import { assert } from '../base/assert.ts';
 import type { OpenFile } from '../edges/files.ts';

@@ -10,11 +10,11 @@ import { assert } from '../base/assert.ts';
 import { newUnit, type Unit } from './blocks.ts';
 import type { DlqContext } from './context.ts';
 import { crcOfBytes } from './crc.ts';
+import type { Kind } from './layout.ts';
 import {
   entryBytes,
   entryHeaderBytes,
   hashKeyBytes,
-  Kind,
   kindNames,
   padded,
   sealEntryHeader,
@@ -24,7 +24,7 @@ import {
 import { lingerMs } from './options.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
-import { Tally } from './tally.ts';
+import type { Tally } from './tally.ts';
 import { SegmentWriter } from './writer.ts';
 
 /** What became of an append. */

@@ -11,6 +11,8 @@
  * A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
  * tries it waits, longer each time. It drops nothing: only units whose memory was reclaimed between write and sync (never
  * under policy "each") stay behind in the failed segment, and are reported as being at risk.
+ *
+ * Long because its states (queue, unsynced, settled, poisoned) are one machine, and must be read together.
  */
 import type { OpenFile } from '../edges/files.ts';
 import type { Unit } from './blocks.ts';
@@ -211,7 +213,7 @@ export class SegmentWriter {
     const { kind } = this.#context.options.fsync;
     const awaited = this.#settleWaiters[0]?.target ?? Number.POSITIVE_INFINITY;
     const wanted = this.#syncDue || this.#failures > 0 || awaited <= this.#settledUnits + this.#unsynced.length;
-    if (kind === 'each' || wanted) this.#startSync();
+    if (kind === 'each' || wanted) void this.#startSync();
   }
 
   /** Syncs beside the writes that follow; covers the units written so far. */

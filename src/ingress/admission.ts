@@ -11,6 +11,8 @@
  *                │ yes                               └─ block  ▶ the listener stops reading
  *              entry
  * ```
+ *
+ * Long because the events' arguments are passed as plain numbers through each step, for want of allocation.
  */
 import { isUtf8 } from 'node:buffer';
 import { BreakerState } from '../breaker/breaker.ts';

@@ -6,6 +6,8 @@
  * `frameBytesMax`: a longer event is refused by its number at its header, and its body is dropped as it arrives. A header that
  * makes no sense ends the connection, since nothing tells where the next frame would begin. Longer than most files: the loop
  * and the odd frames beside it move one position, and read better together.
+ *
+ * Long because the loop and the ways out of it share its state.
  */
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';

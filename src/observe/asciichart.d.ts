@@ -1,4 +1,6 @@
-/** The part of asciichart's interface that charts use; the package ships no types. */
+/**
+ * The part of asciichart's interface that charts use. The package ships no types of its own.
+ */
 declare module 'asciichart' {
   interface PlotOptions {
     /** Rows between the lowest and the highest value. */

@@ -52,7 +52,7 @@ export class Log {
         timestamp: () => `,"time":"${new Date(nowMs()).toISOString()}"`,
         formatters: { level: (label) => ({ level: label }) },
       },
-      { write: (line: string) => void take(line.replace(unsafe, escapeUnit)) },
+      { write: (line: string) => take(line.replace(unsafe, escapeUnit)) },
     );
   }
 

@@ -100,7 +100,9 @@ export class AdminApi implements Application {
     const planned = planOf(order, this.#parts.seed);
     if ('mistakes' in planned) return json(400, { error: planned.mistakes.join('; ') });
     this.#parts.dice.load(planned.plan);
-    this.#parts.refuse(planned.plan.refuse).catch((error: unknown) => process.stderr.write(`simulator: ${error}\n`));
+    this.#parts
+      .refuse(planned.plan.refuse)
+      .catch((error: unknown) => process.stderr.write(`simulator: ${String(error)}\n`));
     return json(200, planned.plan);
   }
 

@@ -3,7 +3,7 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { get, request } from 'node:http';
+import { get, type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,13 +21,22 @@ export interface SimulatorProcess {
   readonly pid: number;
   /** Puts exactly these faults in force. Rejects with what the simulator did not understand. */
   faults(faults: object): Promise<object>;
-  // biome-ignore lint/suspicious/noExplicitAny: a document for tests and people
-  stats(): Promise<any>;
+  stats(): Promise<SimulatorStats>;
   /** User events of a stream as a consumer would get them. */
   events(stream: string): AsyncIterable<UserEvent>;
   stop(): Promise<void>;
   /** SIGKILL. */
   kill(): void;
+}
+
+/** The parts of `GET /_sim/stats` that tests and benchmarks look at. */
+export interface SimulatorStats {
+  readonly connections: { readonly open: number; readonly opened: number; readonly tlsOpened: number };
+  readonly requests: Readonly<Record<string, number>>;
+  readonly records: { readonly accepted: number; readonly failed: number };
+  readonly bodyBytes: number;
+  readonly faultsFired: Readonly<Record<string, number>>;
+  readonly streams: Readonly<Record<string, { readonly events: number; readonly droppedEvents: number }>>;
 }
 
 type Hello = { url: string; adminUrl: string; certificate?: string } | { error: string };
@@ -48,7 +57,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     caFile,
     pid: child.pid as number,
     faults: (faults) => call(`${adminUrl}/_sim/faults`, JSON.stringify(faults)),
-    stats: () => call(`${adminUrl}/_sim/stats`),
+    stats: async () => (await call(`${adminUrl}/_sim/stats`)) as SimulatorStats,
     events: (stream) => lines(`${adminUrl}/_sim/events?stream=${encodeURIComponent(stream)}`),
     stop: async () => {
       child.kill('SIGTERM');
@@ -98,7 +107,7 @@ function call(url: string, body?: string): Promise<object> {
 }
 
 async function* lines(url: string): AsyncGenerator<UserEvent> {
-  const response = await new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get(url, { agent: false }, resolve).on('error', reject);
   });
   for await (const line of createInterface({ input: response })) yield JSON.parse(line) as UserEvent;

@@ -64,7 +64,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
             latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
           });
         case 'drain':
-          loop.drain().then(() => post({ type: 'drained' }));
+          void loop.drain().then(() => post({ type: 'drained' }));
           return;
         case 'stop':
           loop.stop();

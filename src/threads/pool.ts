@@ -63,7 +63,6 @@ export class LanePool {
       atomics: 'disabled',
       recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: laneHeapMiB },
-      env: { ...process.env, AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
     });
     // A lost worker is heard of through its task; without a listener Piscina's own event would end the process.
     this.#piscina.on('error', () => {});

@@ -1,3 +1,8 @@
+/**
+ * The parser of frames, claim by claim, with a recording intake. Each claim makes its own feeder or socket.
+ *
+ * Long because it is a list of claims.
+ */
 import fc from 'fast-check';
 import t from 'tap';
 import {

@@ -1,3 +1,8 @@
+/**
+ * The unix listener on real sockets, claim by claim. Each claim makes its own feeder or socket.
+ *
+ * Long because it is a list of claims.
+ */
 import { once } from 'node:events';
 import t from 'tap';
 import { encodeBare, encodeEvent, encodeHello, SenderFrame } from '../../src/ingress/frame-layout.ts';

@@ -1,4 +1,6 @@
-/** Builds daemon logs with latency lines for tests, and the exact percentiles that they stand for. */
+/**
+ * Builds daemon logs with latency lines for tests. It also keeps the exact percentiles that they stand for.
+ */
 import { type Latency, LatencyRecorder, latencyFields } from '../../src/observe/latency.ts';
 import { createLog } from '../../src/observe/log.ts';
 

@@ -36,14 +36,7 @@ switch (process.argv[2]) {
     report({ unreported: await log.close(30_000) });
     break;
   case 'closed': {
-    process.stdin.once('data', async () => {
-      // Two turns: the first write meets the closed pipe, the others come after its error was reported.
-      logLines(10);
-      await new Promise(setImmediate);
-      logLines(10);
-      report({ lost: await log.close(1_000) });
-      process.exit(0);
-    });
+    process.stdin.once('data', () => void reportAfterClosing());
     report({ state: 'started' });
     break;
   }
@@ -53,4 +46,13 @@ switch (process.argv[2]) {
     break;
   default:
     throw new Error(`unknown behaviour ${process.argv[2]}`);
+}
+
+/** Two turns: the first write meets the closed pipe, the others come after its error was reported. */
+async function reportAfterClosing(): Promise<void> {
+  logLines(10);
+  await new Promise(setImmediate);
+  logLines(10);
+  report({ lost: await log.close(1_000) });
+  process.exit(0);
 }

@@ -1,4 +1,7 @@
-/** The ring's two ends on one thread: full and empty, wrap-around, exact fits, padding, outcomes, take-over. */
+/** The ring's two ends on one thread: full and empty, wrap-around, exact fits, padding, outcomes, take-over.
+ *
+ * Long because it is a list of claims.
+ */
 import { test } from 'tap';
 import { createArena } from '../../src/ring/arena.ts';
 import { RingConsumer } from '../../src/ring/consumer.ts';

@@ -23,6 +23,8 @@ function longFunctions(source: Source): string[] {
   const found: string[] = [];
   walk(source, (node) => {
     if (!ts.isFunctionLike(node) || !('body' in node) || node.body === undefined) return;
+    // What must be longer says so where it begins: unrolled code, mostly.
+    if (node.getFullText(source.tree).slice(0, node.getLeadingTriviaWidth(source.tree)).includes('Longer than')) return;
     const lineOf = (position: number): number => source.tree.getLineAndCharacterOfPosition(position).line;
     const lines = lineOf(node.getEnd()) - lineOf(node.getStart(source.tree)) + 1;
     if (lines > functionLinesMax)
