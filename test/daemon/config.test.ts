@@ -83,6 +83,17 @@ t.test('the environment alone can be a whole configuration', async (t) => {
   );
 });
 
+t.test('tables that the environment begins stand in the order of their numbers, past nine too', async (t) => {
+  const names = Array.from({ length: 12 }, (_, index) => `stream-${index}`);
+  const environment = Object.fromEntries(names.map((name, index) => [`SPILLWAY_STREAM_${index}_NAME`, name]));
+  const listener = '[[listen]]\nkind = "http"\naddress = "127.0.0.1:0"';
+  const { streams } = loaded(listener, { ...environment, AWS_REGION: 'eu-west-1' });
+  t.strictSame(
+    streams.map(({ name }) => name),
+    names,
+  );
+});
+
 t.test('lanes = 0 becomes the choice for this machine, never zero', async (t) => {
   for (const cores of [1, 2, 4, 64]) t.ok(loaded(smallest, {}, cores).daemon.lanes >= 1, `${cores} cores`);
 });

@@ -10,7 +10,7 @@ lanes = 3
 """
 list = [
   "]", # ] in a comment
-  "[log]",
+  ["daemon"],
 ]
 after = 1           # 12
 [[stream]]

@@ -34,22 +34,21 @@ function longFunctions(source: Source): string[] {
 }
 
 t.test('every file opens with two sentences: what it is, which thread, who calls it, what it never does', async (t) => {
-  for (const source of sources) {
-    // The names of a test file's tests say what it is.
-    if (source.path.endsWith('.test.ts')) continue;
-    t.ok(sentences(opening(source)) >= 2, `${source.path}:1: open it with a /** comment of at least two sentences */`);
-  }
+  // The names of a test file's tests say what it is.
+  const silent = sources.filter((source) => !source.path.endsWith('.test.ts') && sentences(opening(source)) < 2);
+  t.strictSame(
+    silent.map(({ path }) => `${path}:1: open it with a /** comment of at least two sentences */`),
+    [],
+  );
   t.equal(sentences(opening(parsedText('src/base/x.ts', '/** One idea. Any thread. */\nexport {};'))), 2);
   t.equal(sentences(opening(parsedText('src/base/x.ts', '#!/usr/bin/env node\n/**\n * One idea\n */\n'))), 0);
   t.equal(sentences(opening(parsedText('src/base/x.ts', 'export {};\n/** Too late. Too late. */'))), 0);
 });
 
 t.test(`a file has at most ${fileLinesMax} lines, unless its opening says "Long because ..."`, async (t) => {
-  for (const source of sources) {
-    const lines = source.lines.length - 1;
-    const excused = /(^|[.:]\s)Long because /.test(opening(source));
-    t.ok(lines <= fileLinesMax || excused, `${source.path}: ${lines} lines: split it by idea`);
-  }
+  const tooLong = ({ path, lines }: Source): string => `${path}: ${lines.length - 1} lines: split it by idea`;
+  const excused = (source: Source): boolean => /(^|[.:]\s)Long because /.test(opening(source));
+  t.strictSame(sources.filter((source) => source.lines.length - 1 > fileLinesMax && !excused(source)).map(tooLong), []);
 });
 
 t.test(`a function has at most ${functionLinesMax} lines`, async (t) => {
@@ -59,11 +58,15 @@ t.test(`a function has at most ${functionLinesMax} lines`, async (t) => {
 });
 
 t.test('files are named in kebab-case, after a thing rather than a drawer', async (t) => {
-  for (const { path } of sources) {
-    const name = path.split('/').at(-1) ?? '';
-    t.match(name, /^[a-z0-9]+(-[a-z0-9]+)*(\.test|\.d)?\.ts$/, `${path}: name it like retry-budget.ts`);
-    t.notMatch(path, /(^|\/)(utils?|common|helpers?|misc|shared|lib)(\/|\.)/, `${path}: name it after what is in it`);
-  }
+  const name = /\/[a-z0-9]+(-[a-z0-9]+)*(\.test|\.d)?\.ts$/;
+  const drawer = /(^|\/)(utils?|common|helpers?|misc|shared|lib)(\/|\.)/;
+  const paths = sources.map(({ path }) => path);
+  t.strictSame(
+    paths
+      .filter((path) => !name.test(path) || drawer.test(path))
+      .map((path) => `${path}: name it like retry-budget.ts, after what is in it`),
+    [],
+  );
 });
 
 /** Words that say nothing lasting, or that belong to how the work was done and not to what it is. */
