@@ -86,3 +86,11 @@ export const configFileBytesMax = 1 * MiB;
 
 /** Mistakes of a configuration that are printed; the rest is counted. Keeps a report readable when a wrong file is given. */
 export const mistakesShownMax = 100;
+
+/**
+ * Arena bytes in which an aggregate of at most `bytesMax` is built: half of that for its key table, which is moved before the
+ * records at the end, and as much again for the records. Both the plan of the arena and the aggregator go by it.
+ */
+export function aggregatePlaceBytes(bytesMax: number): number {
+  return 2 * bytesMax + 64;
+}

@@ -6,10 +6,10 @@
  * events belongs elsewhere. While no shard map is known, and for events that are too large to share a record, each event goes
  * as a record of its own.
  */
+import { aggregatePlaceBytes } from '../base/limits.ts';
 import type { Arena } from '../ring/arena.ts';
 import { entry, flagHashKey } from '../ring/layout.ts';
 import { Aggregate } from './aggregate.ts';
-import { aggregatePlaceBytes } from './aggregate-place.ts';
 import { hashKeyOfBytes, hashKeyWords } from './hash-key.ts';
 import { KeyTable, place } from './key-table.ts';
 import { envelopeBytes, magic } from './kpl.ts';

@@ -1,6 +1,8 @@
 /**
  * `spillway send`: lines of files or of stdin to a running daemon, each line an event. A sender like any other: it runs beside
  * the daemon, knows it only by its socket or its HTTP address, and says at the end what became of every line.
+ *
+ * Long because options, progress and summary belong to one command.
  */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';

@@ -3,6 +3,5 @@
  * Main thread; the listener takes it as an argument.
  */
 import { lstat, unlink } from 'node:fs/promises';
-import type { SocketFiles } from '../ingress/socket-file.ts';
 
-export const socketFiles: SocketFiles = { lstat, unlink };
+export const socketFiles = { lstat, unlink };

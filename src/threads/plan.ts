@@ -12,7 +12,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { SpillwayError } from '../base/errors.ts';
-import { aggregatePlaceBytes } from '../batch/aggregate-place.ts';
+import { aggregatePlaceBytes } from '../base/limits.ts';
 import { laneBlockBytes, mainBlockBytes } from '../observe/counters.ts';
 import { arenaBytesMax } from '../ring/arena.ts';
 import { capacityMax, controlBytes, type RingPlace } from '../ring/layout.ts';

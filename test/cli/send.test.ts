@@ -1,3 +1,8 @@
+/**
+ * Claims about `spillway send`. Each stands for itself.
+ *
+ * Long because it is a list of claims.
+ */
 import { EventEmitter, once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';

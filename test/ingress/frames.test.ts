@@ -201,8 +201,8 @@ t.test('a blocked event stays first in the rest and is offered again', async (t)
   let room = 2;
   intake.verdict = () => (room > 0 ? Verdict.ring : Verdict.blocked);
   const offer = intake.offer.bind(intake);
-  intake.offer = (...event) => {
-    const verdict = offer(...event);
+  intake.offer = (...offered) => {
+    const verdict = offer(...offered);
     room -= 1;
     return verdict;
   };

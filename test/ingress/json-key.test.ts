@@ -78,9 +78,9 @@ const path = fc.array(
 );
 const dice = fc.infiniteStream(fc.nat());
 
-/** Makes the path exist in `document`; as own properties, since one of the names is `__proto__`. */
-function plantAt(document: object, way: readonly string[]): void {
-  let at = document;
+/** Makes the path exist in `text`; as own properties, since one of the names is `__proto__`. */
+function plantAt(text: object, way: readonly string[]): void {
+  let at = text;
   for (const [index, each] of way.entries()) {
     const last = index === way.length - 1;
     const old: unknown = Object.getOwnPropertyDescriptor(at, each)?.value;
