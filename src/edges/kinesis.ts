@@ -44,6 +44,9 @@ const ciphers = [
 /** Kinesis' namespace and target prefix in the service model. */
 const protocolOptions = { defaultNamespace: 'com.amazonaws.kinesis', serviceTarget: 'Kinesis_20131202' };
 
+/** The SDK would print to the console that a body which is a stream cannot be sent again; retries are ours. */
+const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
 export function openKinesis(target: KinesisTarget): Kinesis {
   const agentOptions = { keepAlive: true, maxSockets: target.requestsInFlight, scheduling: 'lifo' as const };
   // A context made once: given as `ca`, the agent would join all certificates into a pool name for every request (90 us).
@@ -54,6 +57,7 @@ export function openKinesis(target: KinesisTarget): Kinesis {
     ...(target.endpoint === undefined ? {} : { endpoint: target.endpoint }),
     ...(target.credentials === undefined ? {} : { credentials: target.credentials }),
     maxAttempts: 1,
+    logger: silent,
     protocol: new PutRecordsProtocol(protocolOptions),
     requestHandler: new NodeHttpHandler({
       httpAgent: new HttpAgent(agentOptions),

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import protobuf from 'protobufjs';
 import t from 'tap';
+import { aggregatePlaceBytes } from '../../src/base/limits.ts';
 import { Aggregate } from '../../src/batch/aggregate.ts';
 import { KeyTable } from '../../src/batch/key-table.ts';
-import { aggregatePlaceBytes } from '../../src/base/limits.ts';
 import { createArena } from '../../src/ring/arena.ts';
 import { entry, flagHashKey } from '../../src/ring/layout.ts';
 import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
@@ -11,7 +11,11 @@ import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
 const bytesMax = 64 * 1024;
 
 /** An arena with room for entries and one aggregate, and a function that lays an event out as a ring entry. */
-function setUp(): { add: (key: string, data: string, hashKey?: Buffer) => boolean; close: () => Buffer; count: () => number } {
+function setUp(): {
+  add: (key: string, data: string, hashKey?: Buffer) => boolean;
+  close: () => Buffer;
+  count: () => number;
+} {
   const arena = createArena(4 * 1024 * 1024);
   const keys = new KeyTable(arena, 64);
   const aggregate = new Aggregate(arena, 65_536, bytesMax);
