@@ -79,7 +79,7 @@ t.test('protobufjs and an independent decoder read back what went in, for random
       records: { partitionKeyIndex: number; data: Uint8Array }[];
     };
     const decoded = message.records.map(({ partitionKeyIndex, data }) => ({
-      key: message.partitionKeyTable[Number(partitionKeyIndex)],
+      key: message.partitionKeyTable[partitionKeyIndex],
       data: Buffer.from(data).toString(),
     }));
     t.strictSame(decoded, sent);

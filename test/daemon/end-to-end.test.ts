@@ -86,7 +86,7 @@ t.test('killed while it spills, a daemon delivers every spilled event after its 
   const second = await rig.daemon();
   const { recovered } = await until(
     () => second.ledger(),
-    ({ delivered, recovered }) => recovered > 0 && delivered === recovered,
+    (ledger) => ledger.recovered > 0 && ledger.delivered === ledger.recovered,
   );
   t.ok(recovered > 0.9 * before.dlq, `recovered ${recovered} of ${before.dlq} spilled`);
   const { lost } = counts(await rig.readBack(count));
