@@ -47,10 +47,10 @@ test('a ring without a sleeper is not notified', (t) => {
   ring.producer.publish();
   const notify = Atomics.notify;
   let notified = 0;
-  Atomics.notify = (() => {
+  Atomics.notify = () => {
     notified += 1;
     return 0;
-  }) as typeof notify;
+  };
   t.teardown(() => {
     Atomics.notify = notify;
   });
