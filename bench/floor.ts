@@ -20,7 +20,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { benchSwitches, cpuSeconds } from './harness.ts';
+import { benchSwitches, cpuSeconds, printLine } from './harness.ts';
 
 /** What a KPL aggregate adds to each event: tags, lengths and the index of its key. */
 const aggregateBytesPerEvent = 9;
@@ -152,12 +152,12 @@ async function report(eventBytes: number): Promise<void> {
   const switches = benchSwitches();
   const floor = await measureFloor({ eventBytes, events: switches.smoke ? 10_000 : 200_000_000 / eventBytes });
   if (switches.json) {
-    console.log(JSON.stringify({ eventBytes, ...floor }));
+    printLine(JSON.stringify({ eventBytes, ...floor }));
     return;
   }
   const parts = Object.entries(floor.parts).map(([part, ns]) => `${part} ${ns.toFixed(3)}`);
-  console.log(`${eventBytes} B events: floor ${floor.cpuSecondsPerMillion.toFixed(3)} CPU-s per million`);
-  console.log(`  ns per aggregate byte (${floor.bytesPerEvent} per event): ${parts.join(', ')}`);
+  printLine(`${eventBytes} B events: floor ${floor.cpuSecondsPerMillion.toFixed(3)} CPU-s per million`);
+  printLine(`  ns per aggregate byte (${floor.bytesPerEvent} per event): ${parts.join(', ')}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

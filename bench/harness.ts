@@ -89,14 +89,18 @@ export async function measure(benchCase: BenchCase, switches: BenchSwitches, sec
   return { name, unit, wallNs: median(wallNs), cpuNs: median(cpuNs), repetitions: wallNs.length, checksum };
 }
 
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 /** One line of the table, or of JSON with `--json`. */
 export function printRow(row: BenchRow, switches: BenchSwitches): void {
   if (switches.json) {
-    console.log(JSON.stringify(row));
+    printLine(JSON.stringify(row));
     return;
   }
   const figures = `${row.wallNs.toFixed(2).padStart(10)} ns/${row.unit} wall ${row.cpuNs.toFixed(2).padStart(10)} ns/${row.unit} cpu`;
-  console.log(`${row.name.padEnd(48)} ${figures}   n=${row.repetitions} checksum=${row.checksum}`);
+  printLine(`${row.name.padEnd(48)} ${figures}   n=${row.repetitions} checksum=${row.checksum}`);
 }
 
 /** Measures and prints the cases in turn. */

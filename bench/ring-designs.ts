@@ -18,7 +18,7 @@ import { Worker } from 'node:worker_threads';
 import { type Arena, createArena } from '../src/ring/arena.ts';
 import { control, entryBytes, entryHeaderBytes } from '../src/ring/layout.ts';
 import { RingProducer } from '../src/ring/producer.ts';
-import { benchSwitches, cpuSeconds } from './harness.ts';
+import { benchSwitches, cpuSeconds, printLine } from './harness.ts';
 import { ChunkProducer } from './ring-designs-chunks.ts';
 import { blockBytes, frameHeaderBytes, keyBytes, type Places, type Plan, placesOf } from './ring-designs-layout.ts';
 
@@ -217,13 +217,13 @@ function print(
   const held = plan.design === 'chunks' ? blockBytes / frames + 8 : entryBytes(keyBytes + plan.eventBytes);
   const row = { ...plan, eventsPerSecond, cpuSecondsPerMillion, heldBytesPerEvent: held, checksum };
   if (switches.json) {
-    console.log(JSON.stringify(row));
+    printLine(JSON.stringify(row));
     return;
   }
   const name = `${plan.eventBytes} B, ${plan.consumers} consumer${plan.consumers > 1 ? 's' : ''}, ${plan.design}`;
   const rate = `${(eventsPerSecond / 1e6).toFixed(2)} M events/s`;
   const cost = `${cpuSecondsPerMillion.toFixed(3)} CPU-s per million`;
-  console.log(`${name.padEnd(36)} ${rate}  ${cost}  held ${held.toFixed(0)} B  checksum=${checksum}`);
+  printLine(`${name.padEnd(36)} ${rate}  ${cost}  held ${held.toFixed(0)} B  checksum=${checksum}`);
 }
 
 for (const eventBytes of [200, 1000]) {

@@ -76,7 +76,8 @@ export class RingProducer {
   /** Wakes the consumer if it sleeps; call after {@link publish}, once per batch. A wake costs some 85 us over both threads. */
   wake(): void {
     // Pairs with the consumer's Atomics.store of SLEEPING = 1. HEAD was stored before: either this load sees the sleeper, or
-    // the sleeper's own look at HEAD (after its store) sees what was published. The exchange lets one waker through per sleep.
+    // the sleeper's second look at HEAD (after its store) sees what was published. The exchange lets one waker through per
+    // sleep; see waiting.ts.
     if (Atomics.load(this.#words, this.#sleepingWord) === 0) return;
     if (Atomics.compareExchange(this.#words, this.#sleepingWord, 1, 0) === 1) {
       Atomics.notify(this.#words, this.#headWord);
