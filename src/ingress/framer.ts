@@ -15,4 +15,15 @@ export interface Framer {
   readonly failed: boolean;
   /** Answers that are due to the sender since the last call, or undefined. At most one small buffer per read, never per event. */
   takeAnswer(): Buffer | undefined;
+
+  /** True when the last consume stopped because answers pile up: the listener writes them, then calls consume again with the rest. */
+  readonly congested?: boolean;
+  /** Bytes that the unfinished event has in all, where known: the listener gathers that many before it calls consume again. */
+  readonly wantedBytes?: number;
+  /** Events offered to the intake so far, blocked ones not counted. */
+  readonly offered?: number;
+  /** The listener closes this connection for a reason of its own: the next answer ends with it, in this protocol's words. */
+  leave?(code: string, message: string, retryable: boolean): void;
+  /** The stream's breaker changed; the next answer says so, where the protocol has words for it. */
+  tellBreaker?(state: number, retryAfterMs: number): void;
 }

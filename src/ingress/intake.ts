@@ -27,6 +27,7 @@ export const Verdict = {
   badHashKey: 26,
   badFrame: 27,
   ackLevel: 28,
+  keyNotUtf8: 29,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
@@ -95,6 +96,11 @@ export const refusals: Readonly<Record<number, Refusal>> = {
     code: 'bad_hash_key',
     retryable: false,
     message: 'the explicit hash key is not within 0 .. 2^128 - 1',
+  },
+  [Verdict.keyNotUtf8]: {
+    code: 'key_not_utf8',
+    retryable: false,
+    message: 'the partition key is not valid UTF-8; Kinesis takes Unicode text only',
   },
   [Verdict.badFrame]: { code: 'bad_frame', retryable: false, message: 'the bytes are not a frame of this protocol' },
   [Verdict.ackLevel]: { code: 'ack_level', retryable: false, message: 'this ack level is not offered; use memory' },
