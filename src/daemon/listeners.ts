@@ -5,13 +5,13 @@
 import type { Clock } from '../edges/clock.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import type { Admission } from '../ingress/admission.ts';
-import { feed } from '../ingress/feed.ts';
 import type { Framer } from '../ingress/framer.ts';
 import { createFrameFramer } from '../ingress/frames.ts';
 import { listenHttp } from '../ingress/http.ts';
-import { refusals } from '../ingress/intake.ts';
+import type { Intake } from '../ingress/intake.ts';
 import { compileKeyPath, KeyFinder } from '../ingress/json-key.ts';
-import { describeRefusal, LineFramer } from '../ingress/lines.ts';
+import { LineFramer } from '../ingress/lines.ts';
+import { readLines } from '../ingress/stdin.ts';
 import { listenUnix } from '../ingress/unix.ts';
 import type { Log } from '../observe/log.ts';
 import type { Arena } from '../ring/arena.ts';
@@ -36,6 +36,10 @@ export interface ListenerParts {
   readonly ready: () => boolean;
   readonly onInputEnd: () => void;
 }
+
+/** A request, and its head, that take longer are slow senders or worse. */
+const httpRequestTimeoutMs = 60_000;
+const httpHeadersTimeoutMs = 10_000;
 
 /** Share of the memory budget that unfinished events of all connections may take. */
 const carryShare = 1 / 8;
@@ -67,25 +71,20 @@ function landingOf({ plan }: ListenerParts): { carryStart: number; readStart: nu
   return { carryStart: offset, readStart, readEnd: offset + length };
 }
 
-/** Makes the line framers of one listener: they share the search for its key field. */
-function lineFramers(parts: ListenerParts, listener: ListenConfig): (stream: number, fixedKey?: string) => LineFramer {
-  const { arena, intake, plan } = parts;
-  const scratch = plan.keyScratch.offset;
-  const finder =
-    listener.keyField === undefined ? undefined : new KeyFinder(arena, scratch, compileKeyPath(listener.keyField));
-  return (stream, fixedKey) =>
-    new LineFramer({
-      arena,
-      intake,
-      stream,
-      missingKey: listener.missingKey,
-      lineBytesMax: Math.min(listener.frameBytesMax, intake.eventBytesMax(stream)),
-      ...(finder === undefined ? {} : { keyFinder: finder }),
-      ...(fixedKey === undefined ? {} : { fixedKey }),
-    });
+/** The search for a listener's key field, shared by its connections; undefined where it has none. */
+function keyFinder({ arena, plan }: ListenerParts, { keyField }: ListenConfig): KeyFinder | undefined {
+  return keyField === undefined ? undefined : new KeyFinder(arena, plan.keyScratch.offset, compileKeyPath(keyField));
 }
 
-function frameFramer({ arena, intake, plan }: ListenerParts, stream: number | undefined): Framer {
+function lineFramers(parts: ListenerParts, listener: ListenConfig, stream: number): () => LineFramer {
+  const { arena, intake } = parts;
+  const finder = keyFinder(parts, listener);
+  const lineBytesMax = Math.min(listener.frameBytesMax, intake.eventBytesMax(stream));
+  const { missingKey } = listener;
+  return () => new LineFramer({ arena, intake, stream, keyFinder: finder, missingKey, lineBytesMax });
+}
+
+function frameFramer({ arena, plan }: ListenerParts, intake: Intake, stream: number | undefined): Framer {
   const carryBytesMax = plan.landing.readStart - plan.landing.offset;
   return createFrameFramer({ arena, intake, defaultStream: stream, carryBytesMax });
 }
@@ -93,7 +92,6 @@ function frameFramer({ arena, intake, plan }: ListenerParts, stream: number | un
 async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promise<RunningListener> {
   const { arena, intake, clock, config } = parts;
   const stream = intake.streamIndex(listener.stream) ?? 0;
-  const createLine = lineFramers(parts, listener);
   const server = await listenUnix({
     path: listener.path,
     mode: listener.mode,
@@ -102,8 +100,8 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
     intake,
     nowUs: () => clock.nowUs(),
     files: socketFiles,
-    createFrameFramer: () => frameFramer(parts, stream),
-    createLineFramer: () => createLine(stream),
+    createFrameFramer: () => frameFramer(parts, intake, stream),
+    createLineFramer: lineFramers(parts, listener, stream),
     connectionsMax: listener.connectionsMax,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     idleTimeoutMs: listener.idleTimeoutMs,
@@ -115,37 +113,51 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
   };
 }
 
-function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promise<RunningListener> {
-  const { arena, intake, clock } = parts;
-  return listenHttp({
+async function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promise<RunningListener> {
+  const { arena, intake, clock, config, plan } = parts;
+  const server = await listenHttp({
     host: listener.address.host,
     port: listener.address.port,
     arena,
     landing: landingOf(parts),
     intake,
     nowUs: () => clock.nowUs(),
-    createLineFramer: lineFramers(parts, listener),
+    keyFinder: keyFinder(parts, listener),
+    missingKey: listener.missingKey,
+    requestKeyOffset: plan.keyScratch.offset,
+    eventBytesMax: listener.frameBytesMax,
+    createFrameFramer: (requestIntake, stream) => frameFramer(parts, requestIntake, stream),
     bodyBytesMax: listener.bodyBytesMax,
+    requestTimeoutMs: httpRequestTimeoutMs,
+    headersTimeoutMs: httpHeadersTimeoutMs,
     connectionsMax: listener.connectionsMax,
     idleTimeoutMs: listener.idleTimeoutMs,
+    carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     status: parts.status,
     ready: parts.ready,
   });
+  return { address: server.address, close: (drainMs) => server.close({ drainMs }) };
 }
 
 async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Promise<RunningListener> {
   const { arena, intake, clock, log } = parts;
   const stream = intake.streamIndex(listener.stream) ?? 0;
-  const framer = lineFramers(parts, listener)(stream);
-  const onPiece = (): void => {
-    for (const run of framer.takeRefusals()) {
-      const message = JSON.stringify(describeRefusal(run));
-      log.warn('listener', message, { listener: 'stdin', state: 'client', code: refusals[run.verdict]?.code ?? '' });
-    }
+  const input = readLines({
+    input: process.stdin,
+    framer: lineFramers(parts, listener, stream)(),
+    arena,
+    landing: landingOf(parts),
+    intake,
+    nowUs: () => clock.nowUs(),
+    onRefusal: (refusal) =>
+      log.warn('listener', JSON.stringify(refusal), { listener: 'stdin', state: 'client', code: refusal.error }),
+  });
+  void input.ended.then(() => parts.onInputEnd());
+  return {
+    address: 'stdin',
+    close: async () => {
+      input.stop();
+      await input.ended;
+    },
   };
-  feed(process.stdin, { framer, landing: landingOf(parts), arena, intake, nowUs: () => clock.nowUs(), onPiece }).then(
-    () => parts.onInputEnd(),
-    (error: unknown) => log.failure(error),
-  );
-  return { address: 'stdin', close: async () => void process.stdin.destroy() };
 }

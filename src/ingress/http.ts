@@ -1,218 +1,259 @@
 /**
- * The HTTP listener: events by POST, health and status by GET. Main thread; made and closed by the daemon's wiring. Bodies are
- * streamed through the landing zone and never held whole.
+ * The HTTP listener: events by POST (http-events.ts), health and status by GET. Main thread; made and closed by the daemon's
+ * wiring. It finds who serves a request and guards the connections; it never looks at an event.
  *
- * | request | answer |
+ * | at its limit | what happens |
  * |---|---|
- * | `POST /v1/streams/{stream}/events`, one event a line | 202, or 400 when lines are bad, or 429/503 with `Retry-After` |
- * | `GET /healthz` | 200 while the process lives |
- * | `GET /readyz` | 200 when events are accepted, else 503 |
- * | `GET /v1/status` | the status document |
- *
- * Every answer to a POST counts `accepted`, `refused`, `spilled`; good events around bad ones are taken.
+ * | `connectionsMax` | the connection is closed before a byte was read |
+ * | `headersTimeoutMs`, 16 KiB of head | 408, 431, closed |
+ * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
+ * | `idleTimeoutMs` without a request | closed |
+ * | a body that nobody wants (bad head, too long, stopped) | answered at once; what still comes is dropped for 2 s, then closed |
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SpillwayError, toPlainError } from '../base/errors.ts';
-import type { Arena } from '../ring/arena.ts';
-import { feed } from './feed.ts';
-import { type Intake, type Landing, refusals, Verdict } from './intake.ts';
-import { describeRefusal, type LineFramer } from './lines.ts';
+import type { Duplex } from 'node:stream';
+import { CarryPool } from './carry.ts';
+import { type EventsHost, EventsRequest } from './http-events.ts';
+import { clientFault, listenFailure } from './http-faults.ts';
+import { headBytesMax, readEventsHead } from './http-head.ts';
+import { Verdict } from './intake.ts';
 
-/** How long a request may wait for room in the buffers before it is answered with what was taken. */
-const blockedMsMax = 10_000;
-const headersTimeoutMs = 10_000;
-const requestTimeoutMs = 120_000;
-
-export interface HttpListenerOptions {
+export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly host: string;
-  /** 0: any free one. */
+  /** 0: any that is free; {@link HttpListener.address} says which. */
   readonly port: number;
-  readonly arena: Arena;
-  readonly landing: Landing;
-  readonly intake: Intake;
-  readonly nowUs: () => number;
-  /** `fixedKey`: the partition key of all events of the request, where the sender gave one. */
-  readonly createLineFramer: (stream: number, fixedKey: string | undefined) => LineFramer;
-  readonly bodyBytesMax: number;
   readonly connectionsMax: number;
+  /** How long a connection may stay open between two requests. */
   readonly idleTimeoutMs: number;
-  readonly status: () => object;
+  /** How long the head of a request may take. */
+  readonly headersTimeoutMs: number;
+  /** Bound on what all requests together keep of unfinished events, in bytes. */
+  readonly carryBytesMax: number;
+  /** Whether events are accepted, for `/readyz`. */
   readonly ready: () => boolean;
+  /** The document of `/v1/status`. */
+  readonly status: () => object;
+}
+
+/** Counters since the start, except `requestsOpen` (POSTs being read) and `carryBytes`. */
+export interface HttpListenerStats {
+  requests: number;
+  requestsOpen: number;
+  connectionsTurnedAway: number;
+  bytesRead: number;
+  readonly carryBytes: number;
 }
 
 export interface HttpListener {
-  /** URL with the port that was bound. */
+  /** `http://127.0.0.1:7070`, with the port that was bound. */
   readonly address: string;
-  close(drainMs: number): Promise<void>;
+  readonly stats: HttpListenerStats;
+  /** Stops accepting, lets requests end for `drainMs`, then cuts them off. Resolves when the last connection is gone. */
+  close(options: { readonly drainMs: number }): Promise<void>;
 }
 
-/** Binds and accepts. Throws `listen` when the address cannot be had. */
+/** How long an unread body is dropped before its connection is closed: a sender that writes on would not see its answer. */
+const lingerMs = 2_000;
+/** How often node looks for connections beyond their times. */
+const checkIntervalMs = 500;
+
+const eventsPath = /^\/v1\/streams\/([^/]+)\/events$/;
+
+/** Binds and accepts. Throws a SpillwayError that names the address and the cure. */
 export async function listenHttp(options: HttpListenerOptions): Promise<HttpListener> {
-  const { host, port, connectionsMax, idleTimeoutMs } = options;
-  const server = createServer(
-    { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
-    (request, response) => {
-      handle(options, request, response).catch((error: unknown) => {
-        if (!response.headersSent) answer(response, 500, { error: 'internal', message: toPlainError(error).message });
-        else response.destroy();
-      });
-    },
-  );
-  server.maxConnections = connectionsMax;
-  server.keepAliveTimeout = idleTimeoutMs;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(listenError(host, port, error)));
-    server.listen(port, host, resolve);
-  });
-  const bound = (server.address() as AddressInfo).port;
-  return {
-    address: `http://${host.includes(':') ? `[${host}]` : host}:${bound}`,
-    close: (drainMs) => close(server, drainMs),
-  };
+  const listener = new Listener(options);
+  await listener.listen();
+  return listener;
 }
 
-function listenError(host: string, port: number, error: Error): SpillwayError {
-  const code = toPlainError(error).code;
-  const cures: Record<string, string> = {
-    EADDRINUSE: 'another process listens there; stop it or choose another port',
-    EACCES: 'this user may not bind that port; choose one above 1023',
-    EADDRNOTAVAIL: 'this host has no such address',
-  };
-  const cure = cures[code] ?? error.message;
-  return new SpillwayError('listen', `cannot listen on ${host}:${port}: ${cure} (${code})`, { cause: error });
-}
+class Listener implements HttpListener {
+  readonly stats: HttpListenerStats;
+  address = '';
+  readonly #options: HttpListenerOptions;
+  readonly #host: EventsHost;
+  readonly #server: Server;
+  /** The POST that is being read from a connection. */
+  readonly #open = new Map<Duplex, EventsRequest>();
+  #closed: Promise<void> | undefined;
 
-function close(server: Server, drainMs: number): Promise<void> {
-  const timer = setTimeout(() => server.closeAllConnections(), drainMs);
-  return new Promise((resolve) => {
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
+  constructor(options: HttpListenerOptions) {
+    const { connectionsMax, headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, carryBytesMax } = options;
+    const carryPool = new CarryPool(carryBytesMax);
+    const open = this.#open;
+    this.#options = options;
+    this.#host = { ...options, carryPool };
+    this.stats = {
+      requests: 0,
+      connectionsTurnedAway: 0,
+      bytesRead: 0,
+      get requestsOpen() {
+        return open.size;
+      },
+      get carryBytes() {
+        return carryPool.usedBytes;
+      },
+    };
+    this.#server = createServer({
+      maxHeaderSize: headBytesMax,
+      headersTimeout: headersTimeoutMs,
+      // Node's own clock is only for what has no EventsRequest, whose timer gives a better answer.
+      requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs + 4 * checkIntervalMs),
+      keepAliveTimeout: idleTimeoutMs,
+      connectionsCheckingInterval: checkIntervalMs,
     });
-    server.closeIdleConnections();
-  });
-}
+    this.#server.maxConnections = connectionsMax;
+    this.#server.on('request', (request, response) => this.#serve(request, response, false));
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true));
+    this.#server.on('clientError', (error, socket) => this.#clientError(error, socket));
+    this.#server.on('drop', () => {
+      this.stats.connectionsTurnedAway += 1;
+    });
+  }
 
-function answer(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(text),
-    ...headers,
-  });
-  response.end(text);
-}
+  listen(): Promise<void> {
+    const { host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (error) => reject(listenFailure(host, port, error)));
+      this.#server.listen({ host, port }, () => {
+        const bound = (this.#server.address() as AddressInfo).port;
+        this.address = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+        resolve();
+      });
+    });
+  }
 
-async function handle(options: HttpListenerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = (request.url ?? '/').split('?', 1)[0] as string;
-  const get: Record<string, () => void> = {
-    '/healthz': () => answer(response, 200, { state: 'alive' }),
-    '/readyz': () => answer(response, options.ready() ? 200 : 503, { ready: options.ready() }),
-    '/v1/status': () => answer(response, 200, options.status()),
-  };
-  const events = /^\/v1\/streams\/([^/]+)\/events$/.exec(path);
-  if (events === null && get[path] === undefined) {
-    return refuse(request, response, 404, 'not_found', `no ${path} here; events go to /v1/streams/STREAM/events`);
+  close({ drainMs }: { readonly drainMs: number }): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
+      this.#server.close(() => {
+        clearTimeout(deadline);
+        resolve();
+      });
+      this.#server.closeIdleConnections();
+    });
+    return this.#closed;
   }
-  const allowed = events === null ? 'GET' : 'POST';
-  if (request.method !== allowed) {
-    response.setHeader('allow', allowed);
-    return refuse(request, response, 405, 'method_not_allowed', `${path} takes ${allowed}`);
-  }
-  if (events === null) return get[path]?.();
-  await post(options, request, response, safeDecode(events[1] as string));
-}
 
-function safeDecode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-/** Answers without reading the body: the connection is closed behind it. */
-function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
-  status: number,
-  code: string,
-  message: string,
-): void {
-  response.shouldKeepAlive = false;
-  answer(response, status, { error: code, message, accepted: 0, refused: 0 });
-  request.resume();
-}
-
-async function post(
-  options: HttpListenerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-  streamName: string,
-): Promise<void> {
-  const { intake, bodyBytesMax } = options;
-  const stream = intake.streamIndex(streamName);
-  const header = (name: string): string | undefined => request.headers[name]?.toString();
-  if (stream === undefined) {
-    intake.refuse(-1, Verdict.unknownStream);
-    return refuse(request, response, 404, 'unknown_stream', `no [[stream]] named ${streamName} is configured`);
-  }
-  if ((header('spillway-ack') ?? 'memory') !== 'memory') {
-    return refuse(request, response, 400, 'ack_level', refusals[Verdict.ackLevel]?.message ?? '');
-  }
-  const type = (header('content-type') ?? '').split(';', 1)[0] as string;
-  if (
-    header('content-encoding') !== undefined ||
-    !['', 'application/x-ndjson', 'application/json', 'text/plain', 'application/x-www-form-urlencoded'].includes(type)
-  ) {
-    return refuse(
-      request,
-      response,
-      415,
-      'unsupported',
-      'send application/x-ndjson, one event a line, without content-encoding',
-    );
-  }
-  if (Number(header('content-length') ?? 0) > bodyBytesMax) {
-    return refuse(
-      request,
-      response,
-      413,
-      'body_too_large',
-      `the body is larger than ${bodyBytesMax} bytes; send it in parts`,
-    );
-  }
-  await take(options, request, response, options.createLineFramer(stream, header('spillway-partition-key')));
-}
-
-async function take(
-  options: HttpListenerOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-  framer: LineFramer,
-): Promise<void> {
-  const { landing, arena, intake, nowUs, bodyBytesMax } = options;
-  let bytes = 0;
-  async function* bounded(): AsyncGenerator<Buffer> {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > bodyBytesMax) return;
-      yield chunk;
+  #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    this.stats.requests += 1;
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    const streamText = eventsPath.exec(path)?.[1];
+    const page = streamText === undefined ? this.#pageOf(path) : undefined;
+    const allowed = streamText !== undefined ? ['POST'] : page !== undefined ? ['GET', 'HEAD'] : undefined;
+    if (allowed === undefined) {
+      const message = `nothing is at ${path}; events go to POST /v1/streams/STREAM/events`;
+      this.#refuse(request, response, expectsContinue, { status: 404, code: 'not_found', message });
+    } else if (!allowed.includes(request.method ?? '')) {
+      response.setHeader('allow', allowed.join(', '));
+      const message = `${path} takes ${allowed.join(' and ')}`;
+      this.#refuse(request, response, expectsContinue, { status: 405, code: 'method_not_allowed', message });
+    } else if (page !== undefined) {
+      const { status, body } = page();
+      this.#answer(request, response, status, body);
+    } else {
+      this.#take(request, response, streamText ?? '', query, expectsContinue);
     }
   }
-  const fed = await feed(bounded(), { framer, landing, arena, intake, nowUs, waitMs: blockedMsMax });
-  const { accepted, refused, spilled, firstRetryable } = framer;
-  const errors = framer.takeRefusals().map(describeRefusal);
-  const body = { accepted, refused, spilled, errors };
-  const retry = { 'retry-after': String(Math.ceil(intake.retryAfterMs(framer.stream) / 1000)) };
-  if (bytes > bodyBytesMax) {
-    response.shouldKeepAlive = false;
-    answer(response, 413, { error: 'body_too_large', ...body });
-  } else if (fed === 'blocked' || firstRetryable > 0) {
-    if (fed === 'blocked') response.shouldKeepAlive = false;
-    answer(response, 503, { error: 'saturated', firstRefusedLine: firstRetryable, ...body }, retry);
-  } else {
-    answer(response, refused > 0 ? 400 : 202, body);
+
+  #pageOf(path: string): (() => { status: number; body: object }) | undefined {
+    const { ready, status } = this.#options;
+    switch (path) {
+      case '/healthz':
+        return () => ({ status: 200, body: { alive: true } });
+      case '/readyz':
+        return () => (ready() ? { status: 200, body: { ready: true } } : { status: 503, body: { ready: false } });
+      case '/v1/status':
+        return () => ({ status: 200, body: status() });
+      default:
+        return undefined;
+    }
+  }
+
+  #take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    streamText: string,
+    query: string,
+    expectsContinue: boolean,
+  ): void {
+    const { intake, bodyBytesMax } = this.#options;
+    const head = readEventsHead(intake, streamText, query, request.headers, bodyBytesMax);
+    if ('status' in head) {
+      if (head.status === 404) intake.refuse(-1, Verdict.unknownStream);
+      this.#refuse(request, response, expectsContinue, head);
+      return;
+    }
+    if (expectsContinue) response.writeContinue();
+    const { socket } = request;
+    const events = new EventsRequest(
+      this.#host,
+      head,
+      request,
+      response,
+      (_, status, body, headers) => this.#answer(request, response, status, body, headers),
+      (bytesRead) => {
+        this.stats.bytesRead += bytesRead;
+        if (this.#open.get(socket) === events) this.#open.delete(socket);
+      },
+    );
+    this.#open.set(socket, events);
+  }
+
+  /** Answers without reading the body. A sender that asked whether to send it is told not to, and the connection ends. */
+  #refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    expectsContinue: boolean,
+    refusal: { readonly status: number; readonly code: string; readonly message: string },
+  ): void {
+    if (expectsContinue) response.setHeader('connection', 'close');
+    const { status, code, message } = refusal;
+    this.#answer(request, response, status, { error: code, message, retryable: false });
+    if (!expectsContinue) request.resume();
+  }
+
+  #answer(
+    request: IncomingMessage,
+    response: ServerResponse,
+    status: number,
+    body: object,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
+    if (response.headersSent || response.destroyed) return;
+    const text = `${JSON.stringify(body)}\n`;
+    if (this.#closed !== undefined || request.socket.destroyed) response.setHeader('connection', 'close');
+    response.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+      ...headers,
+    });
+    response.end(text);
+    if (request.complete) return;
+    request.resume();
+    const { socket } = request;
+    const linger = setTimeout(() => socket.destroy(), lingerMs);
+    request.once('end', () => clearTimeout(linger));
+    socket.once('close', () => clearTimeout(linger));
+  }
+
+  /** Bytes that are no HTTP, or too slow or too many for a head. */
+  #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+    if (!socket.writable || error.code === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const fault = clientFault(error);
+    const events = this.#open.get(socket);
+    if (events !== undefined) {
+      events.fail(fault);
+      socket.end();
+      return;
+    }
+    const body = `${JSON.stringify({ error: fault.code, message: fault.message, retryable: false })}\n`;
+    socket.end(
+      `HTTP/1.1 ${fault.status} ${fault.reason}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+      () => socket.destroy(),
+    );
   }
 }

@@ -1,37 +1,31 @@
 /**
  * The parser of newline-delimited events: one line, one event, its bytes unchanged. Main thread; unix connections that do not
- * begin with a frame's hello, HTTP bodies and stdin go through it. It never parses an event whole: with a key field it looks
- * for that field alone, without one a line need not even be JSON.
+ * begin with a hello, HTTP bodies and stdin go through it. It never parses an event whole: with a key field it looks for that
+ * field alone, without one a line need not even be JSON.
  *
- * Answers are lines of JSON: refusals, equal neighbours folded into one, then the totals. Their number per read is bounded;
- * what is left out is still counted in the totals.
+ * A line ends with `\n` or `\r\n`; empty lines are passed over, but numbered. A line beyond the limit is refused by its number
+ * as soon as the limit is passed, and dropped as it arrives. Answers are lines of JSON: refusals (RefusalList), then the
+ * totals since the connection's start; at most one buffer per read.
  */
+import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { Framer } from './framer.ts';
-import { firstRefusal, type Intake, noHashKey, randomKeyLength, refusals, Verdict } from './intake.ts';
+import { firstRefusal, type Intake, noHashKey, randomKeyLength, Verdict } from './intake.ts';
 import { type KeyFinder, KeyStatus } from './json-key.ts';
+import { RefusalList, type ToldRefusal, tellRefusal } from './refusal-list.ts';
 
-/** Refusals told one by one between two answers. */
-export const refusalsToldMax = 16;
+/** What to do with an event whose key field is absent, or neither a string nor a number. */
+export type MissingKey = 'random' | 'refuse';
 
 export interface LineFramerOptions {
   readonly arena: Arena;
   readonly intake: Intake;
   readonly stream: number;
-  /** Finds the partition key; absent: every event gets a random one, unless {@link fixedKey} is given. */
-  readonly keyFinder?: KeyFinder;
-  readonly missingKey: 'random' | 'refuse';
-  /** Longest line in bytes, its break not counted. */
+  /** Finds the partition key; undefined: every event gets a random one. May be shared by all framers of the process. */
+  readonly keyFinder?: KeyFinder | undefined;
+  readonly missingKey: MissingKey;
+  /** Longest line in bytes, its break not counted. The listener can carry one more (an unfinished line's `\r`). */
   readonly lineBytesMax: number;
-  /** Partition key of all events. */
-  readonly fixedKey?: string;
-}
-
-/** A run of refused lines: `count` lines from number `line` on. */
-export interface RefusedLines {
-  readonly line: number;
-  readonly verdict: Verdict;
-  count: number;
 }
 
 const lineFeed = 0x0a;
@@ -39,142 +33,148 @@ const carriageReturn = 0x0d;
 
 export class LineFramer implements Framer {
   readonly stream: number;
+  /** Any bytes are lines. */
   readonly failed = false;
   blocked = false;
-  /** Events judged, by outcome; `spilled` are among the accepted. */
+  /** Events of this connection so far, by outcome. */
   accepted = 0;
   refused = 0;
-  spilled = 0;
-  /** Verdict and line of the first refusal after which the rest should be sent again; 0: none. */
-  firstRetryable = 0;
-  readonly #options: LineFramerOptions;
+  readonly #arena: Arena;
+  readonly #intake: Intake;
+  readonly #keyFinder: KeyFinder | undefined;
+  readonly #missingKey: MissingKey;
+  readonly #lineBytesMax: number;
+  readonly #refusals = new RefusalList();
+  /** Lines judged so far, the empty ones among them. */
   #line = 0;
+  /** Set while the rest of a line beyond the limit is dropped. */
   #skipping = false;
-  #due: RefusedLines[] = [];
-  #told = 0;
+  /** Bytes at the start of the next consume that are known to hold no line feed. */
+  #searchedBytes = 0;
+  #toldEvents = 0;
+  #keyOffset = 0;
+  #keyLength = 0;
 
   constructor(options: LineFramerOptions) {
-    this.#options = options;
+    assert(options.lineBytesMax > 0, 'lines may have bytes');
     this.stream = options.stream;
+    this.#arena = options.arena;
+    this.#intake = options.intake;
+    this.#keyFinder = options.keyFinder;
+    this.#missingKey = options.missingKey;
+    this.#lineBytesMax = options.lineBytesMax;
   }
 
+  /** Events judged so far. */
   get offered(): number {
     return this.accepted + this.refused;
   }
 
+  /** Number of the line that is being offered, or comes next. */
+  get lineNumber(): number {
+    return this.#line + 1;
+  }
+
   consume(start: number, end: number, timeUs: number): number {
-    const { buffer } = this.#options.arena;
     this.blocked = false;
-    let at = start;
-    while (at < end) {
-      const found = buffer.indexOf(lineFeed, at);
-      const lineEnd = found === -1 || found >= end ? -1 : found;
-      if (lineEnd === -1) return this.#unfinished(at, end);
+    // The search is native and must not run on into the arena: an object per read bounds it.
+    const read = this.#arena.buffer.subarray(0, end);
+    let offset = start;
+    let searchFrom = Math.min(start + this.#searchedBytes, end);
+    this.#searchedBytes = 0;
+    while (offset < end) {
+      const lineEnd = read.indexOf(lineFeed, searchFrom);
+      if (lineEnd === -1) return this.#unfinished(offset, end);
       if (this.#skipping) this.#skipping = false;
-      else if (!this.#takeLine(at, lineEnd, timeUs)) return at;
-      at = lineEnd + 1;
+      else if (!this.#takeLine(offset, lineEnd, timeUs)) return offset;
+      offset = lineEnd + 1;
+      searchFrom = offset;
     }
-    return at;
+    return offset;
   }
 
   finish(start: number, end: number, timeUs: number): number {
-    const at = this.consume(start, end, timeUs);
-    if (this.blocked || at === end || this.#skipping) return this.blocked ? at : end;
-    return this.#takeLine(at, end, timeUs) ? end : at;
-  }
-
-  /** The refusals since the last call, at most {@link refusalsToldMax}. */
-  takeRefusals(): RefusedLines[] {
-    const due = this.#due;
-    this.#due = [];
-    return due;
+    const offset = this.consume(start, end, timeUs);
+    if (this.blocked || offset === end) return offset;
+    return this.#takeLine(offset, end, timeUs) ? end : offset;
   }
 
   takeAnswer(): Buffer | undefined {
-    if (this.offered === this.#told) return undefined;
-    this.#told = this.offered;
-    const lines = this.takeRefusals().map((run) => `${JSON.stringify(describeRefusal(run))}\n`);
+    if (this.offered === this.#toldEvents) return undefined;
+    this.#toldEvents = this.offered;
+    const { omitted } = this.#refusals;
+    const lines = this.takeRefusals().map((told) => JSON.stringify(told));
+    if (omitted > 0) lines.push(JSON.stringify({ omitted, message: 'further refusals of this read are only counted' }));
     lines.push(`{"accepted":${this.accepted},"refused":${this.refused}}\n`);
-    return Buffer.from(lines.join(''));
+    return Buffer.from(lines.join('\n'));
   }
 
-  /** A line without its break: kept for the next read, or dropped as far as it is here when it is already too long. */
-  #unfinished(at: number, end: number): number {
+  /** The refusals since the last call, for listeners that tell them in another way than {@link takeAnswer}. */
+  takeRefusals(): ToldRefusal[] {
+    return this.#refusals.take().map((run) => tellRefusal(run, 'line', this.#lineBytesMax));
+  }
+
+  /** A line without its break: left for the next read, or dropped as far as it has come when it is already too long. */
+  #unfinished(offset: number, end: number): number {
     if (this.#skipping) return end;
-    if (end - at <= this.#options.lineBytesMax) return at;
+    if (end - offset <= this.#lineBytesMax + 1) {
+      this.#searchedBytes = end - offset;
+      return offset;
+    }
     this.#skipping = true;
-    this.#line++;
-    this.#options.intake.refuse(this.stream, Verdict.eventTooLarge);
-    this.#refuse(Verdict.eventTooLarge);
+    this.#intake.refuse(this.stream, Verdict.eventTooLarge);
+    this.#judge(Verdict.eventTooLarge);
     return end;
   }
 
   /** Offers one line; false when the intake blocked it, and then nothing was counted. */
   #takeLine(start: number, lineEnd: number, timeUs: number): boolean {
-    const { arena, intake, stream, lineBytesMax } = this.#options;
-    const end = lineEnd > start && arena.bytes[lineEnd - 1] === carriageReturn ? lineEnd - 1 : lineEnd;
+    const end = lineEnd > start && this.#arena.bytes[lineEnd - 1] === carriageReturn ? lineEnd - 1 : lineEnd;
     if (end === start) {
       this.#line++;
       return true;
     }
-    let verdict: Verdict = end - start > lineBytesMax ? Verdict.eventTooLarge : this.#findKey(start, end);
-    if (verdict >= firstRefusal) intake.refuse(stream, verdict);
-    else verdict = intake.offer(stream, this.#keyOffset, this.#keyLength, start, end - start, noHashKey, timeUs);
+    const fault = end - start > this.#lineBytesMax ? Verdict.eventTooLarge : this.#findKey(start, end);
+    if (fault !== Verdict.ring) {
+      this.#intake.refuse(this.stream, fault);
+      this.#judge(fault);
+      return true;
+    }
+    const { stream } = this;
+    const verdict = this.#intake.offer(stream, this.#keyOffset, this.#keyLength, start, end - start, noHashKey, timeUs);
     if (verdict === Verdict.blocked) {
       this.blocked = true;
       return false;
     }
-    this.#line++;
-    if (verdict >= firstRefusal) this.#refuse(verdict);
-    else this.accepted++;
-    if (verdict === Verdict.spilled) this.spilled++;
+    this.#judge(verdict);
     return true;
   }
-  #keyOffset = 0;
-  #keyLength = 0;
 
-  /** Sets the key of the line; a refusal where it has none and must have one. */
+  /** Finds the key of the line; the verdict is a refusal where it has none and must have one, else `ring`. */
   #findKey(start: number, end: number): Verdict {
-    const { arena, fixedKey, keyFinder, missingKey, intake } = this.#options;
-    if (fixedKey !== undefined) {
-      // Directly before the line, over bytes that are judged already (or the carry room): key and data are then one copy.
-      this.#keyLength = Buffer.byteLength(fixedKey);
-      this.#keyOffset = start - this.#keyLength;
-      arena.buffer.write(fixedKey, this.#keyOffset, 'utf8');
-      return Verdict.ring;
-    }
-    if (keyFinder !== undefined) {
-      const status = keyFinder.find(start, end);
+    const finder = this.#keyFinder;
+    if (finder !== undefined) {
+      const status = finder.find(start, end);
       if (status === KeyStatus.found) {
-        this.#keyOffset = keyFinder.keyOffset;
-        this.#keyLength = keyFinder.keyLength;
+        this.#keyOffset = finder.keyOffset;
+        this.#keyLength = finder.keyLength;
         return Verdict.ring;
       }
       if (status !== KeyStatus.missing) return Verdict.badJson;
-      if (missingKey === 'refuse') return Verdict.missingKey;
+      if (this.#missingKey === 'refuse') return Verdict.missingKey;
     }
-    this.#keyOffset = intake.randomKey();
+    this.#keyOffset = this.#intake.randomKey();
     this.#keyLength = randomKeyLength;
     return Verdict.ring;
   }
 
-  #refuse(verdict: Verdict): void {
-    this.refused++;
-    if (this.firstRetryable === 0 && refusals[verdict]?.retryable === true) this.firstRetryable = this.#line;
-    const last = this.#due.at(-1);
-    if (last !== undefined && last.verdict === verdict && last.line + last.count === this.#line) last.count++;
-    else if (this.#due.length < refusalsToldMax) this.#due.push({ line: this.#line, verdict, count: 1 });
+  #judge(verdict: Verdict): void {
+    this.#line++;
+    if (verdict < firstRefusal) {
+      this.accepted++;
+    } else {
+      this.refused++;
+      this.#refusals.add(this.#line, verdict);
+    }
   }
-}
-
-/** A run of refusals as senders are told: `line` is the first, `count` says how many followed it when there was more than one. */
-export function describeRefusal({ line, verdict, count }: RefusedLines): object {
-  const refusal = refusals[verdict];
-  return {
-    line,
-    error: refusal?.code ?? 'refused',
-    message: refusal?.message ?? '',
-    retryable: refusal?.retryable ?? false,
-    ...(count === 1 ? {} : { count }),
-  };
 }

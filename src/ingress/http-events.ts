@@ -1,0 +1,219 @@
+/**
+ * One `POST /v1/streams/{stream}/events`: from a head that can be served to the answer. Main thread; made by the HTTP listener.
+ * The body goes through a LandedStream; this file decides how it ends and what the sender is told.
+ *
+ * | how it ended | status |
+ * |---|---|
+ * | all events taken | 202 |
+ * | some refused for good, the others taken; or the body is no body of events from some place on | 400 |
+ * | an event was refused as `saturated` | 429, `Retry-After` |
+ * | ... as `stream_unavailable`, `dlq_full`, `draining`; no room within the request's time; unfinished events take too much memory | 503, `Retry-After` |
+ * | the body did not end within the request's time | 408 |
+ * | more than `bodyBytesMax` | 413 |
+ *
+ * Every answer counts `accepted` (of these `spilled`) and `refused`. 408, 413, 429 and 503 say in `taken` how many events of the
+ * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`).
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Arena } from '../ring/arena.ts';
+import type { CarryPool } from './carry.ts';
+import type { Framer } from './framer.ts';
+import { bodyTooLarge, type EventsHead } from './http-head.ts';
+import { type Intake, type Landing, refusals, Verdict } from './intake.ts';
+import { JsonArrayFramer } from './json-array.ts';
+import type { KeyFinder } from './json-key.ts';
+import { LandedStream, type StreamEnd } from './landed-stream.ts';
+import { LineFramer, type MissingKey } from './lines.ts';
+import { tellRefusal } from './refusal-list.ts';
+import { RequestIntake } from './request-intake.ts';
+
+/** What the listener lends to its requests. */
+export interface EventsHost {
+  readonly arena: Arena;
+  readonly landing: Landing;
+  readonly intake: Intake;
+  readonly nowUs: () => number;
+  readonly carryPool: CarryPool;
+  readonly keyFinder?: KeyFinder | undefined;
+  readonly missingKey: MissingKey;
+  /** 1024 bytes of the arena for the partition key of a whole request; may be the finder's scratch. */
+  readonly requestKeyOffset: number;
+  /** Most bytes of one event, beside the stream's own limit. */
+  readonly eventBytesMax: number;
+  readonly createFrameFramer: (intake: Intake, stream: number) => Framer;
+  readonly bodyBytesMax: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** Status, code, message of an answer that says more than counts. */
+interface Fault {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Writes an answer: the listener's, which also sees to bodies that were not read. */
+export type Answer = (
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers?: Readonly<Record<string, string>>,
+) => void;
+
+export class EventsRequest {
+  readonly #host: EventsHost;
+  readonly #head: EventsHead;
+  readonly #response: ServerResponse;
+  readonly #answer: Answer;
+  readonly #request: RequestIntake;
+  readonly #framer: Framer;
+  readonly #lines: LineFramer | undefined;
+  readonly #stream: LandedStream;
+  readonly #timer: NodeJS.Timeout;
+  readonly #eventBytesMax: number;
+  /** Why the listener ended this request, when it did. */
+  #fault: Fault | undefined;
+
+  constructor(
+    host: EventsHost,
+    head: EventsHead,
+    input: IncomingMessage,
+    response: ServerResponse,
+    answer: Answer,
+    ended: (bytesRead: number) => void,
+  ) {
+    this.#host = host;
+    this.#head = head;
+    this.#response = response;
+    this.#answer = answer;
+    const { arena, landing, intake, nowUs, carryPool, bodyBytesMax, requestTimeoutMs } = host;
+    this.#eventBytesMax = Math.min(host.eventBytesMax, intake.eventBytesMax(head.stream));
+    this.#request = new RequestIntake(intake, arena, {
+      key: head.key,
+      keyOffset: host.requestKeyOffset,
+      ...(head.form === 'lines' ? { numberOf: () => this.#lines?.lineNumber ?? 0 } : {}),
+    });
+    this.#framer = this.#createFramer();
+    this.#lines = this.#framer instanceof LineFramer ? this.#framer : undefined;
+    this.#timer = setTimeout(() => this.#late(), requestTimeoutMs);
+    this.#stream = new LandedStream({
+      input,
+      framer: this.#framer,
+      arena,
+      landing,
+      intake,
+      carryPool,
+      nowUs,
+      bytesMax: bodyBytesMax,
+      beforeParse: () => this.#request.placeKey(),
+      onParsed: () => {
+        this.#framer.takeAnswer();
+        return this.#request.stoppedBy === undefined;
+      },
+      onEnd: (end) => {
+        clearTimeout(this.#timer);
+        this.#conclude(end);
+        ended(this.#stream.bytesRead);
+      },
+    });
+  }
+
+  /** Ends the request with a fault of the connection (bytes that are no HTTP); the sender is told what was taken. */
+  fail(fault: Fault): void {
+    this.#fault = fault;
+    this.#stream.end();
+  }
+
+  #createFramer(): Framer {
+    const { arena, keyFinder, missingKey, createFrameFramer } = this.#host;
+    const { form, stream, key } = this.#head;
+    const intake = this.#request;
+    const sought = key === undefined ? keyFinder : undefined;
+    switch (form) {
+      case 'lines': {
+        const lineBytesMax = this.#eventBytesMax;
+        return new LineFramer({ arena, intake, stream, keyFinder: sought, missingKey, lineBytesMax });
+      }
+      case 'array': {
+        const elementBytesMax = this.#eventBytesMax;
+        return new JsonArrayFramer({ arena, intake, stream, keyFinder: sought, missingKey, elementBytesMax });
+      }
+      case 'frames':
+        return createFrameFramer(intake, stream);
+    }
+  }
+
+  /** The request's time is over. */
+  #late(): void {
+    const { requestTimeoutMs } = this.#host;
+    this.fail(
+      this.#stream.blocked
+        ? {
+            status: 503,
+            code: 'saturated',
+            message: `the stream had no room for ${requestTimeoutMs} ms; send the rest again`,
+          }
+        : { status: 408, code: 'request_timeout', message: `the body did not end within ${requestTimeoutMs} ms` },
+    );
+  }
+
+  #conclude(end: StreamEnd): void {
+    switch (end) {
+      case 'finished':
+        return this.#tell(this.#request.refused === 0 ? 202 : 400, undefined);
+      case 'stopped':
+        return this.#tellStopped();
+      case 'failed': {
+        const message =
+          'from some place on the body is not what its content type says; the events before it are judged';
+        return this.#tell(400, { error: 'bad_body', message, retryable: false });
+      }
+      case 'too_long':
+        return this.#tellFault(bodyTooLarge(this.#host.bodyBytesMax));
+      case 'carry_full':
+        return this.#tellFault({
+          status: 503,
+          code: 'carry_full',
+          message: 'the unfinished events of all requests take too much memory; send smaller chunks or fewer at a time',
+        });
+      case 'told':
+        if (this.#fault !== undefined) this.#tellFault(this.#fault);
+        return;
+      case 'broken':
+        this.#response.destroy();
+        return;
+      default:
+        return end satisfies never;
+    }
+  }
+
+  #tellStopped(): void {
+    const verdict = this.#request.stoppedBy as Verdict;
+    const { code, message } = refusals[verdict] ?? { code: 'refused', message: '' };
+    this.#tellFault({ status: verdict === Verdict.saturated ? 429 : 503, code, message });
+  }
+
+  /** An answer to a body of which not all was judged. */
+  #tellFault({ status, code, message }: Fault): void {
+    const retryAfterS = Math.max(1, Math.ceil(this.#host.intake.retryAfterMs(this.#head.stream) / 1000));
+    const headers = status === 429 || status === 503 ? { 'retry-after': String(retryAfterS) } : undefined;
+    this.#tell(status, { error: code, message, retryable: headers !== undefined, ...this.#whereToGoOn() }, headers);
+  }
+
+  #whereToGoOn(): { taken: number; nextLine?: number } {
+    const { taken } = this.#request;
+    return this.#lines === undefined ? { taken } : { taken, nextLine: this.#lines.lineNumber };
+  }
+
+  #tell(status: number, fault: object | undefined, headers?: Readonly<Record<string, string>>): void {
+    const { accepted, refused, spilled, errors } = this.#request;
+    const { omitted } = errors;
+    const numbering = this.#lines === undefined ? 'index' : 'line';
+    const told = errors.take().map((run) => tellRefusal(run, numbering, this.#eventBytesMax));
+    if (this.#head.form === 'array') {
+      for (const each of told) if (each.error === 'bad_json') Object.assign(each, { message: 'not valid JSON' });
+    }
+    const counted = { accepted, refused, spilled, errors: told, ...(omitted === 0 ? {} : { errorsOmitted: omitted }) };
+    this.#answer(this.#response, status, { ...fault, ...counted }, headers);
+  }
+}

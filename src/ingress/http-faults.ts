@@ -1,0 +1,58 @@
+/**
+ * What the HTTP listener says of failures that are not about events: an address that cannot be had, bytes that are no HTTP.
+ * Main thread; pure.
+ */
+import { SpillwayError, toPlainError } from '../base/errors.ts';
+import { headBytesMax } from './http-head.ts';
+
+/** Bytes that are no HTTP, or too slow or too many for a head, in the words of an answer. */
+export function clientFault(error: NodeJS.ErrnoException): {
+  status: number;
+  reason: string;
+  code: string;
+  message: string;
+} {
+  switch (error.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return {
+        status: 431,
+        reason: 'Request Header Fields Too Large',
+        code: 'head_too_large',
+        message: `the head is larger than ${headBytesMax} bytes`,
+      };
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return {
+        status: 408,
+        reason: 'Request Timeout',
+        code: 'request_timeout',
+        message: 'the request did not come in time',
+      };
+    default:
+      return { status: 400, reason: 'Bad Request', code: 'bad_http', message: `no HTTP: ${error.message}` };
+  }
+}
+
+/** An error of bind or listen, with its cure. */
+export function listenFailure(host: string, port: number, cause: unknown): SpillwayError {
+  const { code, message } = toPlainError(cause);
+  const address = `${host}:${port}`;
+  const fields = { address, cause: code };
+  switch (code) {
+    case 'EADDRINUSE': {
+      const text = `listen address ${address} is taken by another process; stop it or choose another port`;
+      return new SpillwayError('address_in_use', text, { fields, cause });
+    }
+    case 'EACCES':
+    case 'EPERM': {
+      const text = `no permission to listen on ${address}; choose a port above 1023 or grant CAP_NET_BIND_SERVICE`;
+      return new SpillwayError('address_no_permission', text, { fields, cause });
+    }
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND': {
+      const text = `listen address ${address} is not an address of this host; use 127.0.0.1, 0.0.0.0 or one of its own`;
+      return new SpillwayError('address_not_here', text, { fields, cause });
+    }
+    default:
+      return new SpillwayError('listen_failed', `cannot listen on ${address}: ${message}`, { fields, cause });
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * What the head of a request for events asks for: the stream, the form of the body, the partition key; or why it cannot be
+ * served. Main thread; pure; called by the HTTP listener before it reads a body.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type Intake, refusals, Verdict } from './intake.ts';
+
+/** Longest head of a request, in bytes: names, a key of 1024 bytes escaped, and what proxies add. */
+export const headBytesMax = 16_384;
+
+export type BodyForm = 'lines' | 'array' | 'frames';
+
+/** A request that can be served. */
+export interface EventsHead {
+  readonly stream: number;
+  readonly form: BodyForm;
+  /** Partition key of all events, UTF-8, or undefined: each has its own. */
+  readonly key: Buffer | undefined;
+}
+
+/** An answer before any of the body was read. */
+export interface HeadRefusal {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+const forms: Readonly<Record<string, BodyForm>> = {
+  '': 'lines',
+  'application/x-ndjson': 'lines',
+  'application/ndjson': 'lines',
+  'text/plain': 'lines',
+  // What curl says of a body when it was not told.
+  'application/x-www-form-urlencoded': 'lines',
+  'application/json': 'array',
+  'application/vnd.spillway.frames': 'frames',
+};
+
+/** Kinesis' limit on partition keys, in Unicode characters. */
+const keyCharactersMax = 256;
+
+/**
+ * Reads the head of `POST /v1/streams/{streamText}/events?{query}`. The key comes from `?key=`, else from the header
+ * `Spillway-Partition-Key` (UTF-8). `bodyBytesMax` is held against Content-Length, where there is one.
+ */
+export function readEventsHead(
+  intake: Intake,
+  streamText: string,
+  query: string,
+  headers: IncomingHttpHeaders,
+  bodyBytesMax: number,
+): EventsHead | HeadRefusal {
+  const name = decodeName(streamText);
+  const stream = name === undefined ? undefined : intake.streamIndex(name);
+  if (stream === undefined) {
+    const message = `no [[stream]] named ${JSON.stringify(name ?? streamText)} is configured`;
+    return { status: 404, code: codeOf(Verdict.unknownStream), message };
+  }
+  const ack = headers['spillway-ack'] ?? 'memory';
+  if (ack !== 'memory') {
+    const message = `Spillway-Ack: ${JSON.stringify(ack)} is not offered; use memory, or leave the header out`;
+    return { status: 400, code: codeOf(Verdict.ackLevel), message };
+  }
+  const form = formOf(headers);
+  if (typeof form !== 'string') return form;
+  if (Number(headers['content-length'] ?? 0) > bodyBytesMax) return bodyTooLarge(bodyBytesMax);
+  const key = keyOf(query, headers);
+  if (key !== undefined && 'status' in key) return key;
+  return { stream, form, key };
+}
+
+export function bodyTooLarge(bodyBytesMax: number): HeadRefusal {
+  const message = `the body is larger than body_bytes_max (${bodyBytesMax} bytes); send it in parts`;
+  return { status: 413, code: 'body_too_large', message };
+}
+
+function codeOf(verdict: Verdict): string {
+  return refusals[verdict]?.code ?? '';
+}
+
+function decodeName(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function formOf(headers: IncomingHttpHeaders): BodyForm | HeadRefusal {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    const message = `Content-Encoding: ${JSON.stringify(encoding)} is not offered; send the body as it is`;
+    return { status: 415, code: 'content_encoding', message };
+  }
+  const type = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  const form = Object.hasOwn(forms, type) ? forms[type] : undefined;
+  if (form !== undefined) return form;
+  const cure =
+    'send application/x-ndjson (one event a line), application/json (an array) or application/vnd.spillway.frames';
+  return {
+    status: 415,
+    code: 'content_type',
+    message: `Content-Type: ${JSON.stringify(type)} is not offered; ${cure}`,
+  };
+}
+
+function keyOf(query: string, headers: IncomingHttpHeaders): Buffer | undefined | HeadRefusal {
+  const header = headers['spillway-partition-key'];
+  // Node reads headers as latin1: the same bytes back are what was sent.
+  const sent = typeof header === 'string' ? Buffer.from(header, 'latin1') : undefined;
+  const asked = query === '' ? null : new URLSearchParams(query).get('key');
+  const key = asked === null ? sent : Buffer.from(asked);
+  if (key === undefined) return undefined;
+  const verdict =
+    key.length === 0
+      ? Verdict.emptyKey
+      : !isUtf8(key)
+        ? Verdict.keyNotUtf8
+        : charactersOf(key) > keyCharactersMax
+          ? Verdict.keyTooLong
+          : Verdict.ring;
+  if (verdict === Verdict.ring) return key;
+  return { status: 400, code: codeOf(verdict), message: refusals[verdict]?.message ?? '' };
+}
+
+/** Unicode characters of UTF-8 text: its bytes that do not continue one. */
+function charactersOf(text: Buffer): number {
+  let characters = 0;
+  for (const byte of text) if ((byte & 0xc0) !== 0x80) characters++;
+  return characters;
+}
