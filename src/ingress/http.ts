@@ -9,6 +9,8 @@
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
  * | `idleTimeoutMs` without a request | closed |
  * | a body that nobody wants (bad head, too long, stopped) | answered at once; what still comes is dropped for 2 s, then closed |
+ *
+ * Long because the life of a connection (heads, bodies, bad requests, closing) is one story.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
