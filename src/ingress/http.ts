@@ -235,8 +235,13 @@ class Listener implements HttpListener {
     request.resume();
     const { socket } = request;
     const linger = setTimeout(() => socket.destroy(), lingerMs);
-    request.once('end', () => clearTimeout(linger));
-    socket.once('close', () => clearTimeout(linger));
+    // A connection that is kept has many requests: none may leave its listener behind.
+    const settled = (): void => {
+      clearTimeout(linger);
+      socket.off('close', settled);
+    };
+    request.once('end', settled);
+    socket.once('close', settled);
   }
 
   /** Bytes that are no HTTP, or too slow or too many for a head. */

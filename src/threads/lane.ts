@@ -50,6 +50,11 @@ export default async function runLane(start: LaneStart): Promise<void> {
     Atomics.store(arena.words, (plan.breakers >>> 2) + i, 0);
     return createStream(parts, i, options, at(plan.streams, i), at(latencies, i));
   });
+  const postLatencies = (): void =>
+    post({
+      type: 'latency',
+      latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
+    });
   loop.start(streams);
   post({ type: 'ready' });
 
@@ -59,15 +64,13 @@ export default async function runLane(start: LaneStart): Promise<void> {
         case 'settled':
           return loop.schedule();
         case 'interval':
-          return post({
-            type: 'latency',
-            latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
-          });
+          return postLatencies();
         case 'drain':
           void loop.drain().then(() => post({ type: 'drained' }));
           return;
         case 'stop':
           loop.stop();
+          postLatencies();
           for (const latency of latencies) latency.destroy();
           port.close();
           return resolve();

@@ -40,7 +40,8 @@ interface Lane {
   losses: number;
   restart: NodeJS.Timeout | undefined;
   onDrained: (() => void) | undefined;
-  ended: Promise<void>;
+  /** Resolves when the worker has said its last word. */
+  closed: Promise<void>;
 }
 
 export class LanePool {
@@ -75,7 +76,7 @@ export class LanePool {
       losses: 0,
       restart: undefined,
       onDrained: undefined,
-      ended: Promise.resolve(),
+      closed: Promise.resolve(),
     }));
   }
 
@@ -131,7 +132,7 @@ export class LanePool {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, 1_000);
     });
-    await Promise.race([Promise.all(this.#lanes.map((lane) => lane.ended)), late]);
+    await Promise.race([Promise.all(this.#lanes.map((lane) => lane.closed)), late]);
     clearTimeout(timer);
     await this.#piscina.destroy();
   }
@@ -151,7 +152,8 @@ export class LanePool {
       startedMs,
       port: port2,
     };
-    lane.ended = this.#piscina.run(task, { transferList: [port2] }).then(
+    lane.closed = new Promise((resolve) => port1.once('close', () => resolve()));
+    void this.#piscina.run(task, { transferList: [port2] }).then(
       () => this.#ended(lane, port1, 'the task ended'),
       (error: unknown) => this.#ended(lane, port1, toPlainError(error).message),
     );
@@ -172,8 +174,9 @@ export class LanePool {
   }
 
   #ended(lane: Lane, port: MessagePort, cause: string): void {
-    port.close();
+    // A worker that was told to stop closes its end itself, behind its last messages.
     if (this.#stopping) return;
+    port.close();
     const nowMs = this.#options.clock.nowMs();
     lane.port = undefined;
     lane.lostMs = nowMs;
