@@ -91,7 +91,7 @@ missing_key = "refuse"
 kind = "http"
 address = "127.0.0.1:0"
 [log]
-interval = "1s"
+interval = "10s"
 `;
 }
 

@@ -89,8 +89,12 @@ export const mistakesShownMax = 100;
 
 /**
  * Arena bytes in which an aggregate of at most `bytesMax` is built: half of that for its key table, which is moved before the
- * records at the end, and as much again for the records. Both the plan of the arena and the aggregator go by it.
+ * records at the end, as much again for the records, and room for the padding of their MD5. Both the plan of the arena and the
+ * aggregator go by it.
  */
 export function aggregatePlaceBytes(bytesMax: number): number {
-  return 2 * bytesMax + 64;
+  return 2 * bytesMax + 192;
 }
+
+/** Arena bytes that a lane's MD5 kernels need: 64 constants, and the state of eight messages. */
+export const md5ScratchBytes = 64 * 4 + 8 * 16;

@@ -11,13 +11,13 @@
  *   |                       |  magic + tables) ←   |                              |
  * ```
  */
-import { hash } from 'node:crypto';
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { entry, flagHashKey } from '../ring/layout.ts';
 import { formatHashKey, hashKeyOfBytes, hashKeyWords } from './hash-key.ts';
 import { type KeyTable, place } from './key-table.ts';
 import { envelopeBytes, magic, tag, varintBytes, writeVarint } from './kpl.ts';
+import type { Md5Group } from './md5-group.ts';
 
 /** Events that one aggregate may hold, whatever their size: bounds the list of their offsets (256 KiB of memory). */
 export const aggregateEventsMax = 65_536;
@@ -29,6 +29,9 @@ export class Aggregate {
   /** Identifies this filling in the key table; never 0, never the same twice within 2^31 fillings. */
   stamp = 0;
   shard = -1;
+  /** Where the record lies in the arena, and its bytes; valid from {@link close} on. */
+  recordOffset = 0;
+  recordLength = 0;
   /** Hash key of the first event: where the whole record goes. */
   readonly hashKey = new Uint32Array(hashKeyWords);
 
@@ -146,8 +149,8 @@ export class Aggregate {
     this.offsets[this.count++] = offset;
   }
 
-  /** Completes the record in place: its offset in the arena; the length is {@link closedLength}. */
-  close(): number {
+  /** Completes the record in place, but for its MD5: see {@link enterMd5}. */
+  close(): void {
     const { buffer, copy, bytes } = this.#arena;
     assert(this.count > 0, 'an aggregate holds at least one event');
     let protobuf = this.#records;
@@ -163,13 +166,14 @@ export class Aggregate {
     copy(protobuf, this.#start, keysLength);
     const start = protobuf - magic.length;
     bytes.set(magic, start);
-    buffer.write(hash('md5', buffer.subarray(protobuf, this.#recordsEnd), 'hex'), this.#recordsEnd, 'hex');
-    this.closedLength = this.#recordsEnd + 16 - start;
-    return start;
+    this.recordOffset = start;
+    this.recordLength = this.#recordsEnd + 16 - start;
   }
 
-  /** Bytes of the record that {@link close} completed. */
-  closedLength = 0;
+  /** Has the closed record's MD5 written by the group's next digest. */
+  enterMd5(group: Md5Group): void {
+    group.add(this.recordOffset + magic.length, this.#recordsEnd);
+  }
 }
 
 const scratchHashKey = new Uint32Array(hashKeyWords);

@@ -3,6 +3,7 @@
  * so that the delivery can be driven by a simulated lane.
  */
 import type { Batch } from '../batch/batch.ts';
+import type { Md5Group } from '../batch/md5-group.ts';
 import type { BreakerState } from '../breaker/breaker.ts';
 import type { Clock } from '../edges/clock.ts';
 import type { Kinesis, KinesisTarget } from '../edges/kinesis.ts';
@@ -33,6 +34,7 @@ export type SetAsideReason = 'expired' | 'rejected';
 
 export interface DeliveryContext {
   readonly arena: Arena;
+  readonly md5: Md5Group;
   readonly consumer: RingConsumer;
   readonly kinesis: Kinesis;
   readonly clock: Clock;

@@ -2,7 +2,9 @@
  * Builds a lane's streams and gives each its context: the marks in the ring, the counters, the histograms, the messages to the
  * main thread. Lane worker; called once by the lane's task.
  */
+import type { Base64 } from '../batch/base64.ts';
 import { Batch } from '../batch/batch.ts';
+import type { Md5Group } from '../batch/md5-group.ts';
 import { CborWire, JsonWire, type Wire } from '../batch/wire.ts';
 import type { Clock } from '../edges/clock.ts';
 import { openKinesis } from '../edges/kinesis.ts';
@@ -19,6 +21,8 @@ import { StreamDelivery } from './stream-delivery.ts';
 export interface LaneStreamParts {
   readonly arena: Arena;
   readonly consumer: RingConsumer;
+  readonly md5: Md5Group;
+  readonly base64: Base64;
   readonly counters: LaneCounters;
   readonly clock: Clock;
   readonly random: Random;
@@ -43,13 +47,13 @@ export function createStream(
   memory: StreamMemory,
   latency: LatencyRecorder,
 ): StreamDelivery {
-  const wire = createWire(parts.arena, options);
+  const wire = createWire(parts, options);
   const batches = memory.bodies.map(({ offset, length }) => new Batch(offset, length));
   return new StreamDelivery(contextOf(parts, index, options, memory, latency), wire, batches);
 }
 
-function createWire(arena: Arena, options: DeliveryOptions): Wire {
-  return options.wire === 'cbor' ? new CborWire(arena, options.target) : new JsonWire(arena, options.target);
+function createWire({ arena, base64 }: LaneStreamParts, options: DeliveryOptions): Wire {
+  return options.wire === 'cbor' ? new CborWire(arena, options.target) : new JsonWire(arena, base64, options.target);
 }
 
 function contextOf(
@@ -63,6 +67,7 @@ function contextOf(
   const breakerWord = (parts.breakersOffset >>> 2) + stream;
   return {
     arena,
+    md5: parts.md5,
     consumer,
     kinesis: openKinesis(options.target),
     clock,

@@ -54,7 +54,7 @@ export class StreamDelivery implements RecordSink {
     this.#wire = wire;
     this.#free = batches;
     this.#slots = batches.length;
-    this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, this);
+    this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, ctx.md5, this);
     this.#map = new ShardMap(ctx.kinesis, ctx.random, (cause) => this.#mapChanged(cause));
     const { halfOpenAfterMs } = ctx.options;
     this.#breaker = new Breaker(
@@ -105,44 +105,65 @@ export class StreamDelivery implements RecordSink {
   }
 
   /** RecordSink: an aggregate is complete. */
-  aggregated(aggregate: Aggregate, dataOffset: number, dataLength: number): void {
+  aggregated(aggregate: Aggregate): void {
     const batch = this.#building as Batch;
-    this.#wire.record(batch, dataOffset, dataLength, aggregatePartitionKey, formatHashKey(aggregate.hashKey, 0));
-    batch.payloadBytes += dataLength + 1;
+    const { recordOffset, recordLength, hashKey } = aggregate;
+    this.#wire.record(batch, recordOffset, recordLength, aggregatePartitionKey, formatHashKey(hashKey, 0));
+    batch.payloadBytes += recordLength + 1;
     batch.enterAggregate(aggregate);
   }
 
   /** RecordSink: one event goes as a record of its own. */
   single(offset: number, hashKeys: Uint32Array, hashKeyIndex: number): void {
     const { words, buffer } = this.#ctx.arena;
-    const batch = this.#building as Batch;
     const keyWord = words[(offset + entry.key) >>> 2] as number;
     const keyLength = keyWord & 0xffff;
     const keyOffset = offset + entry.payload + ((keyWord & flagHashKey) === 0 ? 0 : 16);
     const dataOffset = keyOffset + keyLength;
     const dataLength = offset + entry.payload + (words[(offset + entry.length) >>> 2] as number) - dataOffset;
     const key = buffer.toString('utf8', keyOffset, dataOffset);
+    if (!this.#fits(keyLength + dataLength)) {
+      this.#dispatch();
+      this.#begin();
+    }
+    const batch = this.#building as Batch;
     this.#wire.record(batch, dataOffset, dataLength, key, formatHashKey(hashKeys, hashKeyIndex));
     batch.payloadBytes += dataLength + keyLength;
     batch.enterSingle(offset, -1);
   }
 
-  /** Makes sure that the building batch takes one more record of any size; sends it when it is full. */
+  /** Makes sure that one more record of any size can be taken; sends the building batch when it is full. */
   #roomForRecord(): boolean {
-    const batch = this.#building;
-    const { batchBytes, batchRecords, recordBytesMax } = this.#ctx.options;
-    if (batch !== undefined) {
-      if (batch.records < batchRecords && batch.payloadBytes + recordBytesMax <= batchBytes) return true;
+    const { aggregateBytes, recordBytesMax } = this.#ctx.options;
+    if (this.#building !== undefined) {
+      if (this.#fits(recordBytesMax)) return true;
+      // The rare record that is larger than an aggregate may begin the next batch, if there is one.
+      if (this.#fits(aggregateBytes) && this.#mayBegin()) return true;
       this.#dispatch();
     }
-    if (this.#breaker.state === BreakerState.open) return false;
-    if (this.#breaker.state === BreakerState.halfOpen && this.#inFlight > 0) return false;
-    const next = this.#free.pop();
-    if (next === undefined) return false;
+    if (!this.#mayBegin()) return false;
+    this.#begin();
+    return true;
+  }
+
+  /** Whether the building batch takes a record of so many bytes beside those that the aggregator has pending. */
+  #fits(bytes: number): boolean {
+    const { records, payloadBytes } = this.#building as Batch;
+    const { batchBytes, batchRecords } = this.#ctx.options;
+    const { pendingBytes, pendingRecords } = this.#aggregator;
+    return records + pendingRecords < batchRecords && payloadBytes + pendingBytes + bytes <= batchBytes;
+  }
+
+  #mayBegin(): boolean {
+    if (this.#free.length === 0 || this.#breaker.state === BreakerState.open) return false;
+    return this.#breaker.state === BreakerState.closed || this.#inFlight === 0;
+  }
+
+  #begin(): void {
+    const next = this.#free.pop() as Batch;
     next.clear();
     this.#wire.begin(next);
     this.#building = next;
-    return true;
   }
 
   /** Closes every aggregate and sends what was built. False when it had to stop for want of a free batch. */
@@ -151,6 +172,7 @@ export class StreamDelivery implements RecordSink {
       if (!this.#roomForRecord()) return false;
       this.#aggregator.flushOne();
     }
+    this.#aggregator.finish();
     if (this.#mapPending) {
       this.#aggregator.setRanges(this.#map.ranges);
       this.#mapPending = false;
@@ -161,6 +183,7 @@ export class StreamDelivery implements RecordSink {
   }
 
   #dispatch(): void {
+    this.#aggregator.finish();
     const batch = this.#building as Batch;
     this.#building = undefined;
     this.#wire.end(batch);

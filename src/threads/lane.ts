@@ -3,6 +3,8 @@
  * clients and its streams' breakers, and takes over whatever an earlier worker of this lane left in the ring: entries marked as
  * delivered are counted and not sent again, entries that were in flight are, the rest goes its normal way.
  */
+import { Base64 } from '../batch/base64.ts';
+import { Md5Group } from '../batch/md5-group.ts';
 import { LaneLoop } from '../deliver/lane-loop.ts';
 import { createStream } from '../deliver/lane-streams.ts';
 import { systemClock } from '../edges/clock.ts';
@@ -38,6 +40,8 @@ export default async function runLane(start: LaneStart): Promise<void> {
   const parts = {
     arena,
     consumer,
+    md5: new Md5Group(arena, plan.md5Scratch),
+    base64: new Base64(arena),
     counters,
     clock: systemClock,
     random: systemRandom,

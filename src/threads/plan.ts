@@ -12,7 +12,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { SpillwayError } from '../base/errors.ts';
-import { aggregatePlaceBytes } from '../base/limits.ts';
+import { aggregatePlaceBytes, md5ScratchBytes } from '../base/limits.ts';
 import { laneBlockBytes, mainBlockBytes } from '../observe/counters.ts';
 import { arenaBytesMax } from '../ring/arena.ts';
 import { capacityMax, controlBytes, type RingPlace } from '../ring/layout.ts';
@@ -34,6 +34,8 @@ export interface LanePlan {
   readonly counters: number;
   /** One 32-bit word per stream: the state of its breaker in this lane. */
   readonly breakers: number;
+  /** Work space of the MD5 kernels. */
+  readonly md5Scratch: number;
   readonly streams: readonly StreamPlan[];
 }
 
@@ -90,7 +92,7 @@ export function planArena(input: PlanInput): ArenaPlan {
   const perLane = input.streams.reduce(
     (sum, stream) =>
       sum + aggregateArea(stream.aggregateBytes) + (stream.requestsInFlight + 1) * align(stream.bodyBytes),
-    controlBytes + laneBlockBytes(streams) + 4096,
+    controlBytes + laneBlockBytes(streams) + md5ScratchBytes + 4096,
   );
   const ringBytes = powerOfTwoBelow(Math.min(capacityMax, (input.memoryBudgetBytes - shared) / input.lanes - perLane));
   const ringLeast = Math.max(ringMin, powerOfTwoBelow(8 * recordMax));
@@ -107,11 +109,13 @@ export function planArena(input: PlanInput): ArenaPlan {
     const controlOffset = place.take(controlBytes);
     const counters = place.take(laneBlockBytes(streams));
     const breakers = place.take(streams * 4);
+    const md5Scratch = place.take(md5ScratchBytes);
     const entriesOffset = place.take(ringBytes);
     lanes.push({
       ring: { controlOffset, entriesOffset, capacity: ringBytes },
       counters,
       breakers,
+      md5Scratch,
       streams: input.streams.map((stream) => ({
         aggregates: place.area(aggregateArea(stream.aggregateBytes)),
         bodies: Array.from({ length: stream.requestsInFlight + 1 }, () => place.area(stream.bodyBytes)),

@@ -4,6 +4,7 @@ import t from 'tap';
 import { aggregatePlaceBytes } from '../../src/base/limits.ts';
 import { Aggregate } from '../../src/batch/aggregate.ts';
 import { KeyTable } from '../../src/batch/key-table.ts';
+import { Md5Group } from '../../src/batch/md5-group.ts';
 import { createArena } from '../../src/ring/arena.ts';
 import { entry, flagHashKey } from '../../src/ring/layout.ts';
 import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
@@ -18,6 +19,8 @@ function setUp(): {
 } {
   const arena = createArena(4 * 1024 * 1024);
   const keys = new KeyTable(arena, 64);
+  // The first page is nobody's, here as in the daemon.
+  const md5 = new Md5Group(arena, 0);
   const aggregate = new Aggregate(arena, 65_536, bytesMax);
   aggregate.open(0, 1);
   let next = 65_536 + ((aggregatePlaceBytes(bytesMax) + 127) & -128);
@@ -32,8 +35,11 @@ function setUp(): {
     return aggregate.add(offset, keys, keys.find(keyOffset, Buffer.byteLength(key)));
   };
   const close = (): Buffer => {
-    const start = aggregate.close();
-    return Buffer.from(arena.buffer.subarray(start, start + aggregate.closedLength));
+    aggregate.close();
+    aggregate.enterMd5(md5);
+    md5.digest();
+    const { recordOffset, recordLength } = aggregate;
+    return Buffer.from(arena.buffer.subarray(recordOffset, recordOffset + recordLength));
   };
   return { add, close, count: () => aggregate.count };
 }
