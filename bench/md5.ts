@@ -3,12 +3,15 @@
  *
  * ```
  *   10-byte keys, private or shared memory ──▶ md5Short │ crypto.hash │ createHash ──▶ four words
+ *   1, 4 or 8 aggregates of 256 KiB        ──▶ Md5Group ──▶ a digest behind each
  * ```
  *
  * One thread. The baseline is `crypto.hash`, the runtime's own one-call digest.
  */
 import { createHash, hash } from 'node:crypto';
 import { md5Short } from '../src/batch/md5.ts';
+import { groupMax, Md5Group } from '../src/batch/md5-group.ts';
+import { createArena } from '../src/ring/arena.ts';
 import { type BenchCase, benchSwitches, runCases } from './harness.ts';
 
 const switches = benchSwitches();
@@ -31,6 +34,23 @@ const privateKeys = fillKeys(new Uint8Array(keys * keyBytes));
 const sharedKeys = fillKeys(new Uint8Array(new SharedArrayBuffer(keys * keyBytes)));
 const longKeys = new Uint8Array(keys * keyBytes).fill(0x61);
 const words = new Uint32Array(4);
+
+const aggregateBytes = 262_144;
+const arena = createArena(65_536 + groupMax * (aggregateBytes + 128));
+const group = new Md5Group(arena, 0);
+for (let at = 65_536; at < arena.length; at++) arena.bytes[at] = Math.imul(at, 0x9e37_79b1) >>> 24;
+
+/** Digests so many aggregates as one group; returns a word of the last digest. */
+function grouped(messages: number): number {
+  let end = 0;
+  for (let message = 0; message < messages; message++) {
+    const start = 65_536 + message * (aggregateBytes + 128);
+    end = start + aggregateBytes;
+    group.add(start, end);
+  }
+  group.digest();
+  return arena.words[end >>> 2]!;
+}
 
 function own(bytes: Uint8Array, length: number): number {
   let sum = 0;
@@ -61,6 +81,12 @@ const cases: BenchCase[] = [
     units: keys,
     run: () => byDigest((key) => createHash('md5').update(key).digest()),
   },
+  ...[1, 4, groupMax].map((messages) => ({
+    name: `Md5Group, ${messages} aggregates`,
+    unit: 'byte',
+    units: messages * aggregateBytes,
+    run: () => grouped(messages),
+  })),
   {
     name: 'crypto.hash, 1 MB body',
     unit: 'byte',
