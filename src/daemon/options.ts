@@ -42,7 +42,7 @@ export const streamOptions = {
     about: 'Packs events into KPL aggregates; consumers must unpack them, as KCL does.' },
   aggregate_bytes: { name: 'aggregateBytes', kind: 'size', default: '256KiB', least: '1KiB', most: aggregateBytesMax,
     about: 'An aggregate is closed at this size.' },
-  batch_bytes: { name: 'batchBytes', kind: 'size', default: '4MiB', least: '64KiB', most: requestBytesMax,
+  batch_bytes: { name: 'batchBytes', kind: 'size', default: '8MiB', least: '64KiB', most: requestBytesMax,
     about: 'A request is sent at this size.' },
   batch_records: { name: 'batchRecords', kind: 'number', default: requestRecordsMax, least: 1, most: requestRecordsMax,
     about: 'A request is sent at this many records.' },

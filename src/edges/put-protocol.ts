@@ -39,7 +39,7 @@ type MetadataBearer = Awaited<ReturnType<Deserialize>>;
  * Bytes that go to the socket at a time. Each slice costs Node's streams some 15 us: 64 KiB cost a fifth of all CPU time more. The
  * whole body at once costs as much again, for ciphertext in fresh memory (`bench/end-to-end`).
  */
-const sliceBytes = 512 * 1024;
+const sliceBytes = 256 * 1024;
 
 type Serialize = AwsJson1_1Protocol['serializeRequest'];
 type Deserialize = AwsJson1_1Protocol['deserializeResponse'];

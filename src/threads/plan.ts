@@ -70,9 +70,13 @@ export const randomKeyBytes = 16;
 const keyScratchBytes = 8 * 1024;
 const dlqBlockBytes = 1024 * 1024;
 const dlqBlockCount = 8;
-/** Open aggregates per stream and lane; a stream with more shards closes the oldest early. */
+/**
+ * Open aggregates per stream and lane; a stream with more shards closes the oldest early. Streams share the most that they may
+ * take, down to a group whose MD5 is pending and as many again that are open.
+ */
 const openAggregates = 64;
 const aggregateAreaMax = 32 * 1024 * 1024;
+const openAggregatesLeast = 16;
 const ringMin = 1024 * 1024;
 
 export function planArena(input: PlanInput): ArenaPlan {
@@ -91,7 +95,7 @@ export function planArena(input: PlanInput): ArenaPlan {
   const shared = place.end;
   const perLane = input.streams.reduce(
     (sum, stream) =>
-      sum + aggregateArea(stream.aggregateBytes) + (stream.requestsInFlight + 1) * align(stream.bodyBytes),
+      sum + aggregateArea(stream.aggregateBytes, streams) + (stream.requestsInFlight + 1) * align(stream.bodyBytes),
     controlBytes + laneBlockBytes(streams) + md5ScratchBytes + 4096,
   );
   const ringBytes = powerOfTwoBelow(Math.min(capacityMax, (input.memoryBudgetBytes - shared) / input.lanes - perLane));
@@ -117,7 +121,7 @@ export function planArena(input: PlanInput): ArenaPlan {
       breakers,
       md5Scratch,
       streams: input.streams.map((stream) => ({
-        aggregates: place.area(aggregateArea(stream.aggregateBytes)),
+        aggregates: place.area(aggregateArea(stream.aggregateBytes, streams)),
         bodies: Array.from({ length: stream.requestsInFlight + 1 }, () => place.area(stream.bodyBytes)),
       })),
     });
@@ -127,9 +131,10 @@ export function planArena(input: PlanInput): ArenaPlan {
   return { length: place.end, mainCounters, landing, randomKeys, keyScratch, dlqBlocks, replayWindow, lanes };
 }
 
-function aggregateArea(aggregateBytes: number): number {
+function aggregateArea(aggregateBytes: number, streams: number): number {
   const one = aggregatePlaceBytes(aggregateBytes);
-  return align(Math.max(one, Math.min(openAggregates * one, Math.floor(aggregateAreaMax / one) * one)));
+  const affordable = Math.floor(aggregateAreaMax / streams / one);
+  return align(one * Math.max(openAggregatesLeast, Math.min(openAggregates, affordable)));
 }
 
 function powerOfTwoBelow(bytes: number): number {
