@@ -4,22 +4,12 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Ledger } from '../src/observe/ledger.ts';
 
 const binary = new URL('../src/main.js', import.meta.url).pathname;
 
 /** Far beyond what a start takes on a busy machine. */
 const readyMsMax = 30_000;
-
-export interface Ledger {
-  readonly received: number;
-  readonly refused: number;
-  readonly accepted: number;
-  readonly delivered: number;
-  readonly inFlight: number;
-  readonly dlq: number;
-  readonly dropped: number;
-  readonly recovered: number;
-}
 
 /** The parts of `GET /v1/status` that are looked at here. */
 export interface Status {

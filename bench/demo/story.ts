@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { durationText } from '../../src/observe/hist-text.ts';
-import type { Ledger, LogLine } from '../daemon-process.ts';
+import type { Ledger } from '../../src/observe/ledger.ts';
+import type { LogLine } from '../daemon-process.ts';
 import type { Flights } from './flights.ts';
 import { percentile } from './percentile.ts';
 import { type Chapter, split } from './plan.ts';

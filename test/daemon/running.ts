@@ -10,7 +10,8 @@ import { type DaemonProcess, startDaemon } from '../../bench/daemon-process.ts';
 import { connect } from '../../src/client/client.ts';
 import { type SimulatorProcess, startSimulator } from '../../src/simulator/process.ts';
 
-export type { Ledger, LogLine } from '../../bench/daemon-process.ts';
+export type { LogLine } from '../../bench/daemon-process.ts';
+export type { Ledger } from '../../src/observe/ledger.ts';
 
 export interface RunningDaemon extends DaemonProcess {
   readonly socket: string;
