@@ -2,42 +2,19 @@
  * A real daemon in a process of its own, with a real simulator, for tests that go the whole way. Everything it starts is ended,
  * and everything it writes removed, by the test's teardown.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { type DaemonProcess, startDaemon } from '../../bench/daemon-process.ts';
 import { connect } from '../../src/client/client.ts';
 import { type SimulatorProcess, startSimulator } from '../../src/simulator/process.ts';
 
-const binary = new URL('../../src/main.js', import.meta.url).pathname;
+export type { LogLine } from '../../bench/daemon-process.ts';
+export type { Ledger } from '../../src/observe/ledger.ts';
 
-export interface Ledger {
-  readonly received: number;
-  readonly refused: number;
-  readonly accepted: number;
-  readonly delivered: number;
-  readonly inFlight: number;
-  readonly dlq: number;
-  readonly dropped: number;
-  readonly recovered: number;
-}
-
-export interface LogLine {
-  readonly kind: string;
-  readonly [field: string]: unknown;
-}
-
-export interface RunningDaemon {
-  readonly process: ChildProcess;
+export interface RunningDaemon extends DaemonProcess {
   readonly socket: string;
-  readonly log: readonly LogLine[];
-  ledger(): Promise<Ledger>;
-  /** Resolves with the first line, past or to come, that `wanted` accepts. */
-  line(wanted: (line: LogLine) => boolean): Promise<LogLine>;
-  /** SIGINT; resolves with the exit code. */
-  stop(): Promise<number | null>;
-  exited: Promise<number | null>;
 }
 
 export class Rig {
@@ -77,45 +54,8 @@ address = "127.0.0.1:0"
 stream = "orders"
 ${rest}`;
     writeFileSync(config, text);
-    const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
-    const child = spawn(process.execPath, [binary, 'run', '--config', config], {
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.#daemons.push(child);
-    const log: LogLine[] = [];
-    let waiting: { wanted: (line: LogLine) => boolean; resolve: (line: LogLine) => void }[] = [];
-    createInterface({ input: child.stdout }).on('line', (printed) => {
-      const line = JSON.parse(printed) as LogLine;
-      log.push(line);
-      waiting = waiting.filter(({ wanted, resolve }) => {
-        if (!wanted(line)) return true;
-        resolve(line);
-        return false;
-      });
-    });
-    const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-    const line = (wanted: (line: LogLine) => boolean): Promise<LogLine> =>
-      new Promise((resolve, reject) => {
-        const found = log.find(wanted);
-        if (found !== undefined) return resolve(found);
-        waiting.push({ wanted, resolve });
-        void exited.then((code) => reject(new Error(`the daemon ended with ${code}`)));
-      });
-    const ready = await line(({ kind }) => kind === 'ready');
-    const url = (ready['listeners'] as string[]).find((address) => address.startsWith('http')) as string;
-    return {
-      process: child,
-      socket,
-      log,
-      line,
-      exited,
-      ledger: async () => ((await (await fetch(`${url}/v1/status`)).json()) as { ledger: Ledger }).ledger,
-      stop: () => {
-        child.kill('SIGINT');
-        return exited;
-      },
-    };
+    const daemon = await startDaemon({ config, onSpawn: (child) => this.#daemons.push(child) });
+    return { ...daemon, socket };
   }
 
   /** Sends events numbered [from, to) with 1,000 keys; resolves when all are judged. */

@@ -1,0 +1,99 @@
+/**
+ * The daemon in a process of its own, run with a configuration file as an operator runs it. For tests, benchmarks and the demo;
+ * whoever starts one stops it.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Ledger } from '../src/observe/ledger.ts';
+
+const binary = new URL('../src/main.js', import.meta.url).pathname;
+
+/** Far beyond what a start takes on a busy machine. */
+const readyMsMax = 30_000;
+
+/** The parts of `GET /v1/status` that are looked at here. */
+export interface Status {
+  readonly ledger: Ledger;
+  readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
+  readonly streams: Readonly<Record<string, StreamStatus>>;
+}
+
+export interface StreamStatus {
+  readonly breaker: 'closed' | 'open' | 'half_open';
+  readonly dlq: { readonly spilled: number; readonly dead: number; readonly bytes: number };
+}
+
+export interface LogLine {
+  readonly kind: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export interface DaemonProcess {
+  readonly process: ChildProcess;
+  readonly log: readonly LogLine[];
+  /** Of the configuration's HTTP listener, which there must be. */
+  status(): Promise<Status>;
+  ledger(): Promise<Ledger>;
+  /** Resolves with the first line, past or to come, that `wanted` accepts; rejects when the daemon ends before. */
+  line(wanted: (line: LogLine) => boolean): Promise<LogLine>;
+  /** SIGINT; resolves with the exit code. */
+  stop(): Promise<number | null>;
+  readonly exited: Promise<number | null>;
+}
+
+export interface DaemonProcessOptions {
+  /** The configuration file. */
+  readonly config: string;
+  /** Told of the child as soon as there is one: a start that fails must not leave it behind. */
+  readonly onSpawn?: (child: ChildProcess) => void;
+  /** Each line of the log, as it was printed. */
+  readonly onLine?: (line: LogLine, printed: string) => void;
+}
+
+/** Resolves when the daemon is ready. */
+export async function startDaemon({ config, onSpawn, onLine }: DaemonProcessOptions): Promise<DaemonProcess> {
+  // The simulator asks for no particular credentials, but the SDK asks for some.
+  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  const child = spawn(process.execPath, [binary, 'run', '--config', config], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onSpawn?.(child);
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const log: LogLine[] = [];
+  let waiting: { wanted: (line: LogLine) => boolean; resolve: (line: LogLine) => void }[] = [];
+  createInterface({ input: child.stdout }).on('line', (printed) => {
+    const line = JSON.parse(printed) as LogLine;
+    log.push(line);
+    onLine?.(line, printed);
+    waiting = waiting.filter(({ wanted, resolve }) => {
+      if (!wanted(line)) return true;
+      resolve(line);
+      return false;
+    });
+  });
+  const line = (wanted: (line: LogLine) => boolean): Promise<LogLine> =>
+    new Promise((resolve, reject) => {
+      const found = log.find(wanted);
+      if (found !== undefined) return resolve(found);
+      waiting.push({ wanted, resolve });
+      void exited.then((code) => reject(new Error(`the daemon ended with ${code}`)));
+    });
+  const late = setTimeout(() => child.kill('SIGKILL'), readyMsMax);
+  const ready = await line(({ kind }) => kind === 'ready').finally(() => clearTimeout(late));
+  const url = (ready['listeners'] as string[]).find((address) => address.startsWith('http')) as string;
+  const status = async (): Promise<Status> => (await (await fetch(`${url}/v1/status`)).json()) as Status;
+  return {
+    process: child,
+    log,
+    status,
+    ledger: async () => (await status()).ledger,
+    line,
+    stop: () => {
+      child.kill('SIGINT');
+      return exited;
+    },
+    exited,
+  };
+}
