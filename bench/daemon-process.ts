@@ -45,6 +45,8 @@ export interface DaemonProcess {
 export interface DaemonProcessOptions {
   /** The configuration file. */
   readonly config: string;
+  /** Switches of Node's, like those of its profiler. */
+  readonly execArgv?: readonly string[];
   /** Told of the child as soon as there is one: a start that fails must not leave it behind. */
   readonly onSpawn?: (child: ChildProcess) => void;
   /** Each line of the log, as it was printed. */
@@ -52,10 +54,15 @@ export interface DaemonProcessOptions {
 }
 
 /** Resolves when the daemon is ready. */
-export async function startDaemon({ config, onSpawn, onLine }: DaemonProcessOptions): Promise<DaemonProcess> {
+export async function startDaemon({
+  config,
+  execArgv = [],
+  onSpawn,
+  onLine,
+}: DaemonProcessOptions): Promise<DaemonProcess> {
   // The simulator asks for no particular credentials, but the SDK asks for some.
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
-  const child = spawn(process.execPath, [binary, 'run', '--config', config], {
+  const child = spawn(process.execPath, [...execArgv, binary, 'run', '--config', config], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

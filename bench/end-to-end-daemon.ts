@@ -2,15 +2,11 @@
  * The daemon of bench/end-to-end: the real binary with a configuration of its own, in a process of its own, watched from
  * outside: CPU time and memory by /proc, the ledger by HTTP, latencies by the log that it writes.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { LatencyMerge } from '../src/observe/hist.ts';
+import { startDaemon } from './daemon-process.ts';
 
-const binary = fileURLToPath(new URL('../src/main.js', import.meta.url));
 /** Linux counts CPU time in ticks of 10 ms (USER_HZ, the same on all architectures that Node supports). */
 const ticksPerSecond = 100;
 
@@ -18,8 +14,7 @@ export interface DaemonPlan {
   readonly directory: string;
   readonly endpoint: string;
   readonly caFile: string;
-  /** Further lines of [[stream]]. */
-  readonly stream: string;
+  readonly wire: string;
   /** Where a CPU profile of each thread goes; undefined: none is taken. */
   readonly profileDir: string | undefined;
 }
@@ -37,41 +32,39 @@ export interface WatchedDaemon {
   resetLatencies(): void;
 }
 
-export async function startDaemon(plan: DaemonPlan): Promise<WatchedDaemon> {
+export async function watchDaemon(plan: DaemonPlan): Promise<WatchedDaemon> {
   const socket = join(plan.directory, 's.sock');
   const config = join(plan.directory, 'spillway.toml');
   writeFileSync(config, configText(plan, socket));
-  const profile = plan.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${plan.profileDir}`];
-  const child = spawn(process.execPath, [...profile, binary, 'run', '--config', config], {
-    env: { ...process.env, AWS_ACCESS_KEY_ID: 'bench', AWS_SECRET_ACCESS_KEY: 'bench' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let merge = new LatencyMerge({ by: 'total', windowMs: 60_000, series: false });
-  const statusUrl = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`the daemon ended with ${code}`)));
-    createInterface({ input: child.stdout }).on('line', (line) => {
-      merge.addLine(line);
-      const { kind, listeners = [] } = JSON.parse(line) as { kind: string; listeners?: string[] };
-      const http = listeners.find((address) => address.startsWith('http'));
-      if (kind === 'ready' && http !== undefined) resolve(`${http}/v1/status`);
-    });
+  let latencies = newMerge();
+  const daemon = await startDaemon({
+    config,
+    execArgv: plan.profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${plan.profileDir}`],
+    onLine: (_, printed) => void latencies.addLine(printed),
   });
   return {
     socket,
-    pid: child.pid as number,
-    delivered: async () => (await status(statusUrl)).ledger.delivered,
-    stop: () => stop(child),
-    kill: () => void child.kill('SIGKILL'),
+    pid: daemon.process.pid as number,
+    delivered: async () => (await daemon.ledger()).delivered,
+    stop: async () => {
+      const code = await daemon.stop();
+      if (code !== 0) throw new Error(`the daemon ended with ${code}`);
+    },
+    kill: () => void daemon.process.kill('SIGKILL'),
     get latencies() {
-      return merge;
+      return latencies;
     },
     resetLatencies: () => {
-      merge = new LatencyMerge({ by: 'total', windowMs: 60_000, series: false });
+      latencies = newMerge();
     },
   };
 }
 
-function configText({ directory, endpoint, caFile, stream }: DaemonPlan, socket: string): string {
+function newMerge(): LatencyMerge {
+  return new LatencyMerge({ by: 'total', windowMs: 60_000, series: false });
+}
+
+function configText({ directory, endpoint, caFile, wire }: DaemonPlan, socket: string): string {
   return `
 [daemon]
 state_dir = "${directory}/state"
@@ -80,8 +73,8 @@ name = "orders"
 region = "us-east-1"
 endpoint = "${endpoint}"
 ca_file = "${caFile}"
+wire = "${wire}"
 overflow = "block"
-${stream}
 [[listen]]
 kind = "unix"
 path = "${socket}"
@@ -90,20 +83,7 @@ missing_key = "refuse"
 [[listen]]
 kind = "http"
 address = "127.0.0.1:0"
-[log]
-interval = "10s"
 `;
-}
-
-async function status(url: string): Promise<{ ledger: { delivered: number } }> {
-  return (await (await fetch(url)).json()) as { ledger: { delivered: number } };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit');
-  child.kill('SIGINT');
-  const [code] = await exited;
-  if (code !== 0) throw new Error(`the daemon ended with ${code}`);
 }
 
 /** User and system CPU seconds of a process since its start, all threads. */

@@ -49,12 +49,13 @@ async function send(events: number): Promise<SenderReport> {
   return { accepted: events - (refused - before.refused), refused: refused - before.refused };
 }
 
-async function judgedAtLeast(count: number): Promise<void> {
-  while (judged < count) {
-    await new Promise<void>((resolve) => {
-      onJudged = resolve;
-    });
-  }
+function judgedAtLeast(count: number): Promise<void> {
+  return new Promise((resolve) => {
+    onJudged = () => {
+      if (judged >= count) resolve();
+    };
+    onJudged();
+  });
 }
 
 function drained(): Promise<void> {

@@ -2,7 +2,7 @@
  * Every fixed limit, in one place: what it bounds, what it costs, what breaks if it grows. Any thread; imports nothing.
  *
  * Limits that an operator may choose are options (daemon/options.ts); their least and most refer to the numbers here. The
- * relations between them are asserted in test/base/limits.test.ts, the worst-case memory is summed in daemon/memory.ts.
+ * relations between them are asserted in test/base/limits.test.ts, the memory is summed in threads/plan.ts.
  */
 
 const KiB = 1024;
@@ -70,16 +70,10 @@ export const listenersMax = 64;
 export const unixPathBytesMax = 107;
 
 /**
- * The smallest ring that a lane may have: it must take two of the largest events beside ordinary traffic, or one large
- * event would open the lane's breaker by itself.
+ * Bytes of one request of each of a lane's streams, all together, where there are several: bounds the memory of request bodies,
+ * of which each stream has as many as requests in flight and one more. A stream alone may have its requests larger.
  */
-export const laneRingBytesMin = 4 * MiB;
-
-/**
- * The landing zone: one read of the process and the unfinished event of the read before it (ingress/intake.ts). Once per
- * process, so it must hold the largest event; more only helps when single reads bring more than this.
- */
-export const landingBytes = 12 * MiB;
+export const laneBatchBytes = 8 * MiB;
 
 /** Bytes of a configuration file. Read at once into memory; a larger file is a mistake (a log, an archive), not a config. */
 export const configFileBytesMax = 1 * MiB;

@@ -25,9 +25,9 @@ export class Md5Group {
   readonly #scratch: number;
   readonly #four: Kernel;
   readonly #eight: Kernel;
-  readonly #starts = new Array<number>(groupMax).fill(0);
-  readonly #ends = new Array<number>(groupMax).fill(0);
-  readonly #blocks = new Array<number>(groupMax).fill(0);
+  readonly #starts = Array.from({ length: groupMax }, () => 0);
+  readonly #ends = Array.from({ length: groupMax }, () => 0);
+  readonly #blocks = Array.from({ length: groupMax }, () => 0);
   #count = 0;
 
   /** `scratch`: {@link md5ScratchBytes} of the arena, aligned to 4. */

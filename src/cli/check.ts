@@ -5,8 +5,8 @@
 import { Command } from 'commander';
 import { formatDuration, formatSize } from '../base/units.ts';
 import type { Config, ListenConfig, LoadedConfig } from '../daemon/config.ts';
+import { memoryOf } from '../daemon/demand.ts';
 import { loadNamed } from '../daemon/load.ts';
-import { memoryPlan } from '../daemon/memory.ts';
 import { configError } from '../daemon/mistakes.ts';
 import { optionTableMarkdown } from '../daemon/option-table.ts';
 
@@ -50,7 +50,7 @@ function report(loaded: LoadedConfig, json: boolean): void {
 
 function summary(config: Config): string {
   const { lanes, memoryBudgetBytes, stateDir, drainTimeoutMs } = config.daemon;
-  const plan = memoryPlan({ lanes, memoryBudgetBytes, streams: config.streams });
+  const { ringBytes } = memoryOf(config);
   const streams = config.streams.map(
     ({ name, streamName, region, endpoint, deadlineMs, overflow }) =>
       `stream    ${name} -> ${streamName} in ${region}${endpoint === undefined ? '' : ` at ${endpoint}`}, ` +
@@ -58,7 +58,7 @@ function summary(config: Config): string {
   );
   return [
     'The configuration is correct. It would run:',
-    `lanes     ${lanes}, each with a ring of ${mebibytes(plan.laneRingBytes)} of ${formatSize(memoryBudgetBytes)}`,
+    `lanes     ${lanes}, each with a ring of ${mebibytes(ringBytes)} of ${formatSize(memoryBudgetBytes)}`,
     `state     ${stateDir}, DLQ up to ${formatSize(config.dlq.maxBytes)}, drained within ${formatDuration(drainTimeoutMs)}`,
     ...streams,
     ...config.listeners.map((listener) => `listener  ${place(listener)}, stream ${listener.stream ?? '(as sent)'}`),

@@ -9,8 +9,9 @@
 import { assert, unreachable } from '../base/assert.ts';
 import { formatSize } from '../base/units.ts';
 import { arnParts, crossChecks } from './cross-checks.ts';
+import { memoryOf } from './demand.ts';
 import type { Address } from './kinds.ts';
-import { chosenLanes, memoryPlan } from './memory.ts';
+import { chosenLanes } from './lanes.ts';
 import { configError, type Mistake } from './mistakes.ts';
 import type { SectionName, SectionValues } from './options.ts';
 import { readTable, type Table } from './tables.ts';
@@ -91,16 +92,18 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   mistakes.push(...crossChecks(tables));
   if (mistakes.length > 0) return { ok: false, mistakes };
 
-  const lanes = complete(daemon).lanes || chosenLanes(source.cores);
   const streams = tables.streams.map((stream) => streamConfig(complete(stream), tables.regionVariable ?? ''));
-  const config: Config = {
-    daemon: { ...complete(daemon), lanes },
+  const asked: Config = {
+    daemon: complete(daemon),
     streams: nonEmpty(streams),
     listeners: nonEmpty(tables.listeners.map((listener) => listenConfig(complete(listener), streams))),
     breaker: complete(tables.breaker),
     dlq: complete(tables.dlq),
     log: complete(log),
   };
+  const withLanes = (lanes: number): Config => ({ ...asked, daemon: { ...asked.daemon, lanes } });
+  const lanes = asked.daemon.lanes || chosenLanes(source.cores, (count) => memoryOf(withLanes(count)).ringBytes);
+  const config = withLanes(lanes);
   const shortage = memoryShortage(config, daemon);
   return shortage === undefined ? { ok: true, config } : { ok: false, mistakes: [shortage] };
 }
@@ -164,10 +167,10 @@ function listenConfig(values: SectionValues<'listen'>, streams: readonly StreamC
 }
 
 function memoryShortage(config: Config, daemon: Table<'daemon'>): Mistake | undefined {
-  const { lanes, memoryBudgetBytes } = config.daemon;
-  const plan = memoryPlan({ lanes, memoryBudgetBytes, streams: config.streams });
-  if (plan.laneRingBytes >= plan.laneRingBytesLeast) return undefined;
-  const leastText = formatSize(Math.ceil(plan.budgetBytesLeast / 1024 ** 2) * 1024 ** 2);
+  const { lanes } = config.daemon;
+  const { ringBytes, budgetBytesLeast } = memoryOf(config);
+  if (ringBytes > 0) return undefined;
+  const leastText = formatSize(Math.ceil(budgetBytesLeast / 1024 ** 2) * 1024 ** 2);
   return daemon.mistake(
     'memory_budget',
     `too small for ${lanes} lane(s): at least "${leastText}", or fewer lanes, requests_in_flight or batch_bytes`,

@@ -1,9 +1,9 @@
 /**
  * Turns the configuration into what the arena's plan and the lanes need. Main thread; pure.
  */
-import { base64Expansion, recordEnvelopeBytesMax } from '../base/limits.ts';
+import { base64Expansion, laneBatchBytes, recordEnvelopeBytesMax } from '../base/limits.ts';
 import type { DeliveryOptions } from '../deliver/context.ts';
-import type { PlanInput } from '../threads/plan.ts';
+import { type ArenaSizes, arenaSizes, type PlanInput } from '../threads/plan.ts';
 import type { Config, StreamConfig } from './config.ts';
 
 /** Keys that stand for the SDK's credential chain where the endpoint is our own simulator. */
@@ -12,9 +12,15 @@ export interface Credentials {
   readonly secretAccessKey: string;
 }
 
-/** A request must at least take the largest record. */
-function batchBytes(stream: StreamConfig): number {
-  return Math.max(stream.batchBytes, stream.recordBytesMax);
+/** A request takes the stream's share of a lane's request memory, and at least the largest record. */
+function batchBytes(stream: StreamConfig, streams: number): number {
+  const share = streams === 1 ? stream.batchBytes : laneBatchBytes / streams;
+  return Math.max(Math.min(stream.batchBytes, Math.floor(share)), stream.recordBytesMax);
+}
+
+/** How {@link Config} spends its memory: what `check` tells, and what a shortage is judged by. */
+export function memoryOf(config: Config): ArenaSizes {
+  return arenaSizes(planInput(config));
 }
 
 export function planInput(config: Config): PlanInput {
@@ -24,7 +30,10 @@ export function planInput(config: Config): PlanInput {
     streams: config.streams.map((stream) => ({
       aggregateBytes: stream.aggregateBytes,
       recordBytesMax: stream.recordBytesMax,
-      bodyBytes: Math.ceil(batchBytes(stream) * base64Expansion) + stream.batchRecords * recordEnvelopeBytesMax + 4096,
+      bodyBytes:
+        Math.ceil(batchBytes(stream, config.streams.length) * base64Expansion) +
+        stream.batchRecords * recordEnvelopeBytesMax +
+        4096,
       requestsInFlight: stream.requestsInFlight,
     })),
   };
@@ -52,7 +61,7 @@ export function deliveryOptions(
     aggregation: stream.aggregation,
     aggregateBytes: stream.aggregateBytes,
     recordBytesMax: stream.recordBytesMax,
-    batchBytes: batchBytes(stream),
+    batchBytes: batchBytes(stream, config.streams.length),
     batchRecords: stream.batchRecords,
     lingerMs: stream.lingerMs,
     deadlineMs: stream.deadlineMs,

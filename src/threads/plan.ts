@@ -11,7 +11,6 @@
  * All of it is the memory budget: pages are only taken from the system when they are first touched.
  */
 import { assert } from '../base/assert.ts';
-import { SpillwayError } from '../base/errors.ts';
 import { aggregatePlaceBytes, md5ScratchBytes } from '../base/limits.ts';
 import { laneBlockBytes, mainBlockBytes } from '../observe/counters.ts';
 import { arenaBytesMax } from '../ring/arena.ts';
@@ -72,42 +71,34 @@ const dlqBlockBytes = 1024 * 1024;
 const dlqBlockCount = 8;
 /**
  * Open aggregates per stream and lane; a stream with more shards closes the oldest early. Streams share the most that they may
- * take, down to a group whose MD5 is pending and as many again that are open.
+ * take, down to a group whose MD5 is pending and two that are open.
  */
 const openAggregates = 64;
 const aggregateAreaMax = 32 * 1024 * 1024;
-const openAggregatesLeast = 16;
+const openAggregatesLeast = 10;
 const ringMin = 1024 * 1024;
+/** A ring must take several of the largest events beside ordinary traffic, or one of them would open the lane's breaker. */
+const ringRecordsLeast = 8;
 
+/** How a budget is spent, before anything is placed. */
+export interface ArenaSizes {
+  /** Of each lane; a power of two. 0: the budget is too small. */
+  readonly ringBytes: number;
+  /** The smallest budget that works for these lanes and streams. */
+  readonly budgetBytesLeast: number;
+}
+
+/** What {@link planArena} will make of the budget. */
+export function arenaSizes(input: PlanInput): ArenaSizes {
+  return sizesBeside(placeShared(input).place.end, input);
+}
+
+/** Throws when the budget is too small, which the check of the configuration has ruled out. */
 export function planArena(input: PlanInput): ArenaPlan {
-  const place = new Placer();
-  const recordMax = Math.max(...input.streams.map((stream) => stream.recordBytesMax));
+  const { place, ...shared } = placeShared(input);
+  const { ringBytes } = sizesBeside(place.end, input);
+  assert(ringBytes > 0, 'the memory budget is enough for the lanes and streams');
   const streams = input.streams.length;
-  const mainCounters = place.take(mainBlockBytes(streams + 1));
-  const carryBytes = recordMax + 64 * 1024;
-  const carry = place.take(carryBytes);
-  const readStart = place.take(readBytes);
-  assert(readStart === carry + align(carryBytes), 'the carry room lies directly before the read area');
-  const randomKeys = place.area(randomKeyCount * randomKeyBytes);
-  const keyScratch = place.area(keyScratchBytes);
-  const dlqBlocks = { ...place.area(dlqBlockBytes * dlqBlockCount), count: dlqBlockCount };
-  const replayWindow = place.area(Math.max(4 * 1024 * 1024, 2 * recordMax));
-  const shared = place.end;
-  const perLane = input.streams.reduce(
-    (sum, stream) =>
-      sum + aggregateArea(stream.aggregateBytes, streams) + (stream.requestsInFlight + 1) * align(stream.bodyBytes),
-    controlBytes + laneBlockBytes(streams) + md5ScratchBytes + 4096,
-  );
-  const ringBytes = powerOfTwoBelow(Math.min(capacityMax, (input.memoryBudgetBytes - shared) / input.lanes - perLane));
-  const ringLeast = Math.max(ringMin, powerOfTwoBelow(8 * recordMax));
-  if (ringBytes < ringLeast) {
-    const needed = shared + input.lanes * (perLane + ringLeast);
-    throw new SpillwayError(
-      'config',
-      `daemon.memory_budget of ${input.memoryBudgetBytes} bytes is too small for ${input.lanes} lanes and these streams: ` +
-        `at least ${needed} bytes are needed; raise it, or lower daemon.lanes, stream.batch_bytes or stream.requests_in_flight`,
-    );
-  }
   const lanes: LanePlan[] = [];
   for (let lane = 0; lane < input.lanes; lane++) {
     const controlOffset = place.take(controlBytes);
@@ -127,8 +118,40 @@ export function planArena(input: PlanInput): ArenaPlan {
     });
   }
   assert(place.end <= arenaBytesMax, 'the arena is addressable');
+  return { length: place.end, ...shared, lanes };
+}
+
+/** Places what the process has once. */
+function placeShared(input: PlanInput) {
+  const place = new Placer();
+  const recordMax = Math.max(...input.streams.map((stream) => stream.recordBytesMax));
+  const mainCounters = place.take(mainBlockBytes(input.streams.length + 1));
+  const carryBytes = recordMax + 64 * 1024;
+  const carry = place.take(carryBytes);
+  const readStart = place.take(readBytes);
+  assert(readStart === carry + align(carryBytes), 'the carry room lies directly before the read area');
+  const randomKeys = place.area(randomKeyCount * randomKeyBytes);
+  const keyScratch = place.area(keyScratchBytes);
+  const dlqBlocks = { ...place.area(dlqBlockBytes * dlqBlockCount), count: dlqBlockCount };
+  const replayWindow = place.area(Math.max(4 * 1024 * 1024, 2 * recordMax));
   const landing = { offset: carry, readStart, length: readStart + readBytes - carry };
-  return { length: place.end, mainCounters, landing, randomKeys, keyScratch, dlqBlocks, replayWindow, lanes };
+  return { place, mainCounters, landing, randomKeys, keyScratch, dlqBlocks, replayWindow };
+}
+
+/** What remains for rings beside `sharedBytes` and the lanes' work space. */
+function sizesBeside(sharedBytes: number, { streams, lanes, memoryBudgetBytes }: PlanInput): ArenaSizes {
+  const perLane = streams.reduce(
+    (sum, { aggregateBytes, requestsInFlight, bodyBytes }) =>
+      sum + aggregateArea(aggregateBytes, streams.length) + (requestsInFlight + 1) * align(bodyBytes),
+    controlBytes + laneBlockBytes(streams.length) + md5ScratchBytes + 4096,
+  );
+  const ringBytes = powerOfTwoBelow(Math.min(capacityMax, (memoryBudgetBytes - sharedBytes) / lanes - perLane));
+  const recordMax = Math.max(...streams.map((stream) => stream.recordBytesMax));
+  const ringLeast = Math.max(ringMin, powerOfTwoAbove(ringRecordsLeast * recordMax));
+  return {
+    ringBytes: ringBytes < ringLeast ? 0 : ringBytes,
+    budgetBytesLeast: sharedBytes + lanes * (perLane + ringLeast),
+  };
 }
 
 function aggregateArea(aggregateBytes: number, streams: number): number {
@@ -139,6 +162,10 @@ function aggregateArea(aggregateBytes: number, streams: number): number {
 
 function powerOfTwoBelow(bytes: number): number {
   return bytes < 1 ? 0 : 2 ** Math.floor(Math.log2(bytes));
+}
+
+function powerOfTwoAbove(bytes: number): number {
+  return 2 ** Math.ceil(Math.log2(bytes));
 }
 
 /** Everything starts on a cache-line pair of its own. */

@@ -11,14 +11,6 @@ t.test('an aggregate fits into a record of a stream whose limit was never raised
   t.ok(limits.aggregateBytesMax <= limits.eventBytesDefault);
 });
 
-t.test('the landing zone holds the largest event with its key', async (t) => {
-  t.ok(limits.landingBytes > limits.eventBytesMax + limits.partitionKeyBytesMax);
-});
-
-t.test('the smallest ring holds two default events', async (t) => {
-  t.ok(limits.laneRingBytesMin >= 2 * limits.eventBytesDefault);
-});
-
 t.test('a key of the most characters in the longest encoding fits its room', async (t) => {
   t.equal(Buffer.byteLength('\u{10ffff}'.repeat(limits.partitionKeyCharsMax)), limits.partitionKeyBytesMax);
 });

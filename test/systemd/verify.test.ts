@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { requireConfig } from '../../src/daemon/config.ts';
-import { memoryPlan } from '../../src/daemon/memory.ts';
+import { memoryOf } from '../../src/daemon/demand.ts';
 import { load } from '../daemon/sources.ts';
 
 const shipped = (name: string): string => fileURLToPath(new URL(`../../../systemd/${name}`, import.meta.url));
@@ -73,7 +73,8 @@ t.test('the example is a correct configuration', async (t) => {
 });
 
 t.test('unit and configuration agree about directories, time and memory', async (t) => {
-  const { daemon, listeners, streams } = requireConfig(load(example));
+  const config = requireConfig(load(example));
+  const { daemon, listeners } = config;
   t.equal(daemon.stateDir, `/var/lib/${setting('StateDirectory')}`);
   for (const listener of listeners) {
     if (listener.kind === 'unix') t.ok(listener.path.startsWith(`/run/${setting('RuntimeDirectory')}/`), listener.path);
@@ -82,7 +83,7 @@ t.test('unit and configuration agree about directories, time and memory', async 
   const megabytes = (name: string): number => Number(setting(name).replace('M', '')) * 1024 ** 2;
   t.ok(megabytes('MemoryHigh') >= 2 * daemon.memoryBudgetBytes, 'the budget leaves as much again to Node');
   t.ok(megabytes('MemoryMax') > megabytes('MemoryHigh'));
-  t.ok(memoryPlan({ ...daemon, streams }).budgetBytesLeast < daemon.memoryBudgetBytes);
+  t.ok(memoryOf(config).ringBytes > 0);
 });
 
 t.test('a wrong configuration is not started again, everything else is', async (t) => {

@@ -33,6 +33,11 @@ export const op = {
   i32x4Add: simd(0xae),
 } as const;
 
+/** One behind the other: a line of code. */
+export function asm(...parts: readonly Code[]): number[] {
+  return parts.flat();
+}
+
 function simd(opcode: number): Code {
   return [0xfd, ...unsigned(opcode)];
 }
@@ -85,6 +90,9 @@ export interface Kernel {
   readonly code: Code;
 }
 
+/** Magic and version. */
+const moduleHead = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+
 /** Instantiates the kernels over `memory`; each becomes a function of its name. */
 export function assemble(
   kernels: readonly Kernel[],
@@ -99,7 +107,7 @@ export function assemble(
   });
   const module = new WebAssembly.Module(
     Uint8Array.from([
-      ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+      ...moduleHead,
       ...section(1, types),
       ...section(2, [imported]),
       ...section(

@@ -9,7 +9,20 @@
  *   16 letters                              index + what its range adds: A-Z, a-z, 0-9, +, /
  * ```
  */
-import { branchIf, type Code, get, i32Const, type Kernel, load, op, set, store, tee, v128Const } from './assembler.ts';
+import {
+  asm,
+  branchIf,
+  type Code,
+  get,
+  i32Const,
+  type Kernel,
+  load,
+  op,
+  set,
+  store,
+  tee,
+  v128Const,
+} from './assembler.ts';
 
 /** Bytes that one turn of the loop reads and writes; it looks at four bytes more than it reads. */
 export const sourceStep = 12;
@@ -59,11 +72,11 @@ function sixBits(right: number, mask: number): Code {
 /** Ranges by number: 0 is a-z (26..51), 1..12 are 0-9, + and / (52..63), 13 is A-Z (0..25). */
 const letters: Code = [
   ...constant(5),
-  ...[...get(indexes), ...constant(6), ...op.i8x16SubSatU],
-  ...[...constant(7), ...get(indexes), ...op.i8x16GtS, ...constant(8), ...op.and],
+  ...asm(get(indexes), constant(6), op.i8x16SubSatU),
+  ...asm(constant(7), get(indexes), op.i8x16GtS, constant(8), op.and),
   ...op.or,
   ...op.swizzle,
-  ...[...get(indexes), ...op.i8x16Add],
+  ...asm(get(indexes), op.i8x16Add),
 ];
 
 /** `base64(target, source, steps)`: encodes `steps` (at least one) times {@link sourceStep} bytes. */
@@ -75,13 +88,13 @@ export const base64Kernel: Kernel = {
   code: [
     ...constants.flatMap((bytes, index) => [...v128Const(bytes), ...set(firstConstant + index)]),
     ...op.loop,
-    ...[...get(source), ...load(0), ...constant(0), ...op.swizzle, ...set(value)],
-    ...[...sixBits(18, 1), ...sixBits(4, 2), ...op.or],
-    ...[...sixBits(-10, 3), ...sixBits(-24, 4), ...op.or, ...op.or, ...set(indexes)],
-    ...[...get(target), ...letters, ...store(0)],
-    ...[...get(source), ...i32Const(sourceStep), ...op.i32Add, ...set(source)],
-    ...[...get(target), ...i32Const(targetStep), ...op.i32Add, ...set(target)],
-    ...[...get(steps), ...i32Const(1), ...op.i32Sub, ...tee(steps), ...branchIf(0)],
+    ...asm(get(source), load(0), constant(0), op.swizzle, set(value)),
+    ...asm(sixBits(18, 1), sixBits(4, 2), op.or),
+    ...asm(sixBits(-10, 3), sixBits(-24, 4), op.or, op.or, set(indexes)),
+    ...asm(get(target), letters, store(0)),
+    ...asm(get(source), i32Const(sourceStep), op.i32Add, set(source)),
+    ...asm(get(target), i32Const(targetStep), op.i32Add, set(target)),
+    ...asm(get(steps), i32Const(1), op.i32Sub, tee(steps), branchIf(0)),
     ...op.end,
   ],
 };

@@ -11,6 +11,7 @@
  * ```
  */
 import {
+  asm,
   branchIf,
   type Code,
   get,
@@ -95,7 +96,7 @@ export function md5Kernel(name: string, sets: 1 | 2): Kernel {
       states.flatMap((i) => [...get(local.saved(i)), ...get(local.state(i)), ...op.i32x4Add, ...set(local.state(i))]),
     ),
     ...Array.from({ length: messages }, (_, i) => [...get(i), ...i32Const(blockBytes), ...op.i32Add, ...set(i)]).flat(),
-    ...[...get(blocks), ...i32Const(1), ...op.i32Sub, ...tee(blocks), ...branchIf(0)],
+    ...asm(get(blocks), i32Const(1), op.i32Sub, tee(blocks), branchIf(0)),
     ...op.end,
     ...each((local, index) =>
       states.flatMap((i) => [...get(scratch), ...get(local.state(i)), ...store(place(index, i))]),
@@ -111,11 +112,11 @@ function transpose(local: SetLocals, pointer: number): Code {
   for (let quarter = 0; quarter < 4; quarter++) {
     const rows = [0, 1, 2, 3].map((row) => [...get(pointer + row), ...load(16 * quarter)]);
     const pairs = (lanes: readonly number[]): Code => [
-      ...[...(rows[0] as Code), ...(rows[1] as Code), ...shuffle(lanes), ...set(low)],
-      ...[...(rows[2] as Code), ...(rows[3] as Code), ...shuffle(lanes), ...set(high)],
+      ...asm(rows[0] as Code, rows[1] as Code, shuffle(lanes), set(low)),
+      ...asm(rows[2] as Code, rows[3] as Code, shuffle(lanes), set(high)),
     ];
     const both = (lanes: readonly number[], word: number): Code => [
-      ...[...get(low), ...get(high), ...shuffle(lanes), ...set(local.word(word))],
+      ...asm(get(low), get(high), shuffle(lanes), set(local.word(word))),
     ];
     code.push(...pairs(lowWords), ...both(lowHalves, 4 * quarter), ...both(highHalves, 4 * quarter + 1));
     code.push(...pairs(highWords), ...both(lowHalves, 4 * quarter + 2), ...both(highHalves, 4 * quarter + 3));
@@ -132,13 +133,13 @@ function stepCode(local: SetLocals, step: number, scratch: number): Code {
   const sum = local.temporary(0);
   return [
     // What is known early stands first, so that only the round's function waits for the step before.
-    ...[...get(a), ...get(local.word(word)), ...op.i32x4Add],
-    ...[...get(scratch), ...loadSplat(4 * step), ...op.i32x4Add],
+    ...asm(get(a), get(local.word(word)), op.i32x4Add),
+    ...asm(get(scratch), loadSplat(4 * step), op.i32x4Add),
     ...roundFunction(round, b, c, d),
-    ...[...op.i32x4Add, ...tee(sum)],
-    ...[...i32Const(rotation), ...op.i32x4Shl],
-    ...[...get(sum), ...i32Const(32 - rotation), ...op.i32x4ShrU],
-    ...[...op.or, ...get(b), ...op.i32x4Add, ...set(a)],
+    ...asm(op.i32x4Add, tee(sum)),
+    ...asm(i32Const(rotation), op.i32x4Shl),
+    ...asm(get(sum), i32Const(32 - rotation), op.i32x4ShrU),
+    ...asm(op.or, get(b), op.i32x4Add, set(a)),
   ];
 }
 
