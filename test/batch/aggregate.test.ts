@@ -6,12 +6,13 @@ import { Aggregate } from '../../src/batch/aggregate.ts';
 import { KeyTable } from '../../src/batch/key-table.ts';
 import { Md5Group } from '../../src/batch/md5-group.ts';
 import { createArena } from '../../src/ring/arena.ts';
-import { entry, flagHashKey } from '../../src/ring/layout.ts';
+import { entry } from '../../src/ring/layout.ts';
 import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
+import { RingEntries } from './ring-entries.ts';
 
 const bytesMax = 64 * 1024;
 
-/** An arena with room for entries and one aggregate, and a function that lays an event out as a ring entry. */
+/** One aggregate, and functions that add an event to it and close it. */
 function setUp(): {
   add: (key: string, data: string, hashKey?: Buffer) => boolean;
   close: () => Buffer;
@@ -23,14 +24,9 @@ function setUp(): {
   const md5 = new Md5Group(arena, 0);
   const aggregate = new Aggregate(arena, 65_536, bytesMax);
   aggregate.open(0, 1);
-  let next = 65_536 + ((aggregatePlaceBytes(bytesMax) + 127) & -128);
+  const entries = new RingEntries(arena, 65_536 + ((aggregatePlaceBytes(bytesMax) + 127) & -128));
   const add = (key: string, data: string, hashKey?: Buffer): boolean => {
-    const payload = Buffer.concat([hashKey ?? Buffer.alloc(0), Buffer.from(key), Buffer.from(data)]);
-    const offset = next;
-    next += (entry.payload + payload.length + 7) & -8;
-    arena.words[(offset + entry.length) >>> 2] = payload.length;
-    arena.words[(offset + entry.key) >>> 2] = Buffer.byteLength(key) | (hashKey === undefined ? 0 : flagHashKey);
-    arena.bytes.set(payload, offset + entry.payload);
+    const offset = entries.write(key, data, hashKey);
     const keyOffset = offset + entry.payload + (hashKey?.length ?? 0);
     return aggregate.add(offset, keys, keys.find(keyOffset, Buffer.byteLength(key)));
   };
