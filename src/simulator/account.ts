@@ -5,7 +5,7 @@
 
 import { unpackAsConsumer } from './consumer.ts';
 import { Fifo } from './fifo.ts';
-import { type KeptRecord, type Shard, Stream } from './stream.ts';
+import { type KeptRecord, type Shard, Stream, type StreamMode } from './stream.ts';
 import { ApiError } from './wire.ts';
 
 export const accountId = '000000000000';
@@ -20,6 +20,8 @@ export interface StreamSpec {
   readonly shards?: number;
   /** 1024 unless given. */
   readonly maxRecordSizeInKiB?: number;
+  /** PROVISIONED unless given; only what DescribeStreamSummary says of the stream depends on it. */
+  readonly mode?: StreamMode;
 }
 
 export const maxRecordSizeInKiBDefault = 1_024;
@@ -39,12 +41,12 @@ export class Account {
 
   /** Throws ResourceInUseException. */
   create(spec: StreamSpec): Stream {
-    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault } = spec;
+    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault, mode = 'PROVISIONED' } = spec;
     if (this.#streams.has(name)) {
       throw new ApiError('ResourceInUseException', `Stream ${name} under account ${accountId} already exists.`);
     }
     const arn = `arn:aws:kinesis:${region}:${accountId}:stream/${name}`;
-    const stream = new Stream(name, arn, shards, maxRecordSizeInKiB, Date.now());
+    const stream = new Stream(name, arn, shards, maxRecordSizeInKiB, mode, Date.now());
     this.#streams.set(name, stream);
     return stream;
   }

@@ -61,6 +61,8 @@ const arn = {
 const sequenceNumber = { kind: 'string', pattern: '0|([1-9]\\d{0,128})' } as const satisfies Shape;
 const limit = { kind: 'integer', least: 1, most: 10_000 } as const satisfies Shape;
 const token = { kind: 'string', least: 1, most: 1_048_576 } as const satisfies Shape;
+const dryRun = { kind: 'boolean' } as const satisfies Shape;
+const maxRecordSizeInKiB = { kind: 'integer', least: 1_024, most: 10_240 } as const satisfies Shape;
 
 export const partitionKeyShape = {
   kind: 'string',
@@ -79,6 +81,7 @@ export const recordsShape = {
   printed: 'com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@5b2f6d1c',
   member: {
     kind: 'structure',
+    required: true,
     members: { PartitionKey: partitionKeyShape, ExplicitHashKey: explicitHashKeyShape, Data: data },
   },
 } as const satisfies Shape;
@@ -107,9 +110,13 @@ export const operationShapes = {
       Data: data,
       StreamName: name,
       StreamARN: arn,
+      DryRun: dryRun,
     },
   },
-  PutRecords: { kind: 'structure', members: { Records: recordsShape, StreamName: name, StreamARN: arn } },
+  PutRecords: {
+    kind: 'structure',
+    members: { Records: recordsShape, StreamName: name, StreamARN: arn, DryRun: dryRun },
+  },
   ListShards: {
     kind: 'structure',
     members: {
@@ -128,8 +135,17 @@ export const operationShapes = {
     members: {
       ShardCount: { kind: 'integer', least: 1, most: 100_000 },
       StreamName: { ...name, required: true },
-      MaxRecordSizeInKiB: { kind: 'integer', least: 1_024, most: 10_240 },
+      StreamModeDetails: {
+        kind: 'structure',
+        members: { StreamMode: { kind: 'string', required: true, oneOf: ['PROVISIONED', 'ON_DEMAND'] } },
+      },
+      MaxRecordSizeInKiB: maxRecordSizeInKiB,
+      RecordDistributionStrategy: { kind: 'string', oneOf: ['USER_PARTITION_KEY', 'AUTO'] },
     },
+  },
+  UpdateMaxRecordSize: {
+    kind: 'structure',
+    members: { MaxRecordSizeInKiB: { ...maxRecordSizeInKiB, required: true }, StreamARN: { ...arn, required: true } },
   },
   DeleteStream: { kind: 'structure', members: { StreamName: name, StreamARN: arn } },
   ListStreams: {
@@ -149,11 +165,17 @@ export const operationShapes = {
       StreamName: name,
       StreamARN: arn,
       Timestamp: { kind: 'timestamp' },
+      DryRun: dryRun,
     },
   },
   GetRecords: {
     kind: 'structure',
-    members: { Limit: limit, ShardIterator: { kind: 'string', required: true, least: 1, most: 512 }, StreamARN: arn },
+    members: {
+      Limit: limit,
+      ShardIterator: { kind: 'string', required: true, least: 1, most: 512 },
+      StreamARN: arn,
+      DryRun: dryRun,
+    },
   },
 } as const satisfies Record<string, StructureShape>;
 

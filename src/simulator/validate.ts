@@ -3,12 +3,14 @@
  * outside their limits are one ValidationException that lists up to ten of them. Returns the request in the types that the
  * operations use: blobs are Buffers, timestamps Moments, members that are null or unknown are gone. Pure.
  */
-import type { BlobShape, IntegerShape, ListShape, Shape, StringShape, StructureShape } from './shapes.ts';
+import type { IntegerShape, ListShape, Shape, StringShape, StructureShape } from './shapes.ts';
 import { Moment } from './values.ts';
 import { ApiError } from './wire.ts';
 
 /** AWS lists so many violations at most. */
 const violationsMax = 10;
+/** Larger numbers become this one, the largest that Java's Integer holds. */
+const integerMax = 2 ** 31 - 1;
 
 export function validateRequest(shape: StructureShape, value: Record<string, unknown>): Record<string, unknown> {
   const request = convertStructure(shape, value);
@@ -18,11 +20,12 @@ export function validateRequest(shape: StructureShape, value: Record<string, unk
   return request;
 }
 
-/** Throws the ValidationException that lists `violations`, if there are any. */
+/** Throws the ValidationException that lists the first ten of `violations`, if there are any. */
 export function throwViolations(violations: readonly string[]): void {
   if (violations.length === 0) return;
-  const counted = `${violations.length} validation error${violations.length === 1 ? '' : 's'} detected: `;
-  throw new ApiError('ValidationException', counted + violations.join('; '));
+  const listed = violations.slice(0, violationsMax);
+  const counted = `${listed.length} validation error${listed.length === 1 ? '' : 's'} detected: `;
+  throw new ApiError('ValidationException', counted + listed.join('; '));
 }
 
 function serialization(message: string): ApiError {
@@ -64,7 +67,7 @@ function convert(shape: Shape, value: unknown): unknown {
       if (typeof value === shape.kind) return value;
       break;
     case 'integer':
-      if (typeof value === 'number') return Math.floor(value);
+      if (typeof value === 'number') return Math.min(Math.floor(value), integerMax);
       break;
     case 'blob':
       if (Buffer.isBuffer(value)) return value;
@@ -128,11 +131,22 @@ function checkMembers(
   }
 }
 
+/** One line of a ValidationException. AWS prints no value (`printed` is empty) where the value may be a secret, as data may. */
+function violation(printed: string, path: string, constraint: string): string {
+  const value = printed === '' ? 'Value' : `Value ${printed}`;
+  return `${value} at '${path}' failed to satisfy constraint: ${constraint}`;
+}
+
+/** The line about data of more than `most` bytes, which stands at `path` in the request. */
+export function dataTooLong(path: string, most: number): string {
+  return violation('', path, `Member must have length less than or equal to ${most}`);
+}
+
 /** Appends what is wrong with `value`, which stands at `path` in the request. */
 export function check(shape: Shape, value: unknown, path: string, violations: string[]): void {
   const violate = (printed: string, constraint: string): void => {
     if (violations.length >= violationsMax) return;
-    violations.push(`Value ${printed} at '${path}' failed to satisfy constraint: ${constraint}`);
+    violations.push(violation(printed, path, constraint));
   };
   if (value === undefined || value === null) {
     if (shape.required === true) violate('null', 'Member must not be null');
@@ -144,7 +158,10 @@ export function check(shape: Shape, value: unknown, path: string, violations: st
     case 'integer':
       return checkInteger(shape, value as number, violate);
     case 'blob':
-      return checkBlob(shape, (value as Buffer).length, violate);
+      if (shape.most !== undefined && (value as Buffer).length > shape.most) {
+        violate('', `Member must have length less than or equal to ${shape.most}`);
+      }
+      return;
     case 'list':
       return checkList(shape, value as readonly unknown[], path, violations, violate);
     case 'structure':
@@ -188,13 +205,6 @@ function checkInteger(shape: IntegerShape, value: number, violate: Violate): voi
   }
   if (shape.most !== undefined && value > shape.most) {
     violate(`'${value}'`, `Member must have value less than or equal to ${shape.most}`);
-  }
-}
-
-function checkBlob(shape: BlobShape, length: number, violate: Violate): void {
-  if (shape.most !== undefined && length > shape.most) {
-    const printed = `'java.nio.HeapByteBuffer[pos=0 lim=${length} cap=${length}]'`;
-    violate(printed, `Member must have length less than or equal to ${shape.most}`);
   }
 }
 
