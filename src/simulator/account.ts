@@ -24,6 +24,12 @@ export interface StreamSpec {
   readonly mode?: StreamMode;
 }
 
+/** How requests name a stream: by either. */
+export interface StreamReference {
+  readonly StreamName?: string;
+  readonly StreamARN?: string;
+}
+
 export const maxRecordSizeInKiBDefault = 1_024;
 
 export class Account {
@@ -51,20 +57,19 @@ export class Account {
     return stream;
   }
 
-  /** The stream that a request names. Throws InvalidArgumentException or ResourceNotFoundException. */
-  resolve(request: { readonly StreamName?: string; readonly StreamARN?: string }): Stream {
-    const { StreamName, StreamARN } = request;
-    if (StreamName === undefined && StreamARN === undefined) {
-      throw new ApiError(
-        'ValidationException',
-        "1 validation error detected: Value null at 'streamName' failed to satisfy constraint: Member must not be null",
-      );
-    }
-    const name = StreamName ?? (StreamARN as string).slice((StreamARN as string).lastIndexOf('/') + 1);
-    const stream = this.#streams.get(name);
+  /** The stream that a validated request names; of an ARN, only its name counts. Throws ResourceNotFoundException. */
+  resolve(request: StreamReference): Stream {
+    const { name, stream } = this.lookUp(request);
     if (stream !== undefined) return stream;
-    if (this.#autoCreate) return this.create({ name });
     throw new ApiError('ResourceNotFoundException', `Stream ${name} under account ${accountId} not found.`);
+  }
+
+  /** The name in a validated request, and the stream of that name, where there is one or it is to be made. */
+  lookUp(request: StreamReference): { readonly name: string; readonly stream: Stream | undefined } {
+    const { StreamName, StreamARN } = request;
+    const name = StreamName ?? (StreamARN ?? '').slice((StreamARN ?? '').lastIndexOf('/') + 1);
+    const stream = this.#streams.get(name) ?? (this.#autoCreate ? this.create({ name }) : undefined);
+    return { name, stream };
   }
 
   find(name: string): Stream | undefined {

@@ -5,9 +5,9 @@
 import { type Answer, type BodySink, bodyBytesMax, type Exchange } from './exchange.ts';
 import { checkBytes, checkHashKey, type PutContext, refusalOf } from './put.ts';
 import { PutRecordsScanner, type ScannedRecord } from './scanner.ts';
-import { explicitHashKeyShape, partitionKeyShape, recordsMax } from './shapes.ts';
+import { explicitHashKeyShape, operationShapes, partitionKeyShape, recordsMax } from './shapes.ts';
 import type { Stream } from './stream.ts';
-import { check, throwViolations } from './validate.ts';
+import { check, checkMembers, throwViolations } from './validate.ts';
 import { ApiError, bodyTooLarge, jsonAnswer, throwDryRun } from './wire.ts';
 
 export class CountingSink implements BodySink {
@@ -35,16 +35,15 @@ export class CountingSink implements BodySink {
     const { streamName, streamArn, records, complete, dryRun } = this.#scanner;
     if (this.#bytes > bodyBytesMax) throw bodyTooLarge();
     if (!complete) throw new ApiError('SerializationException', '');
-    if (records.length === 0 || records.length > recordsMax) {
-      const bound = records.length === 0 ? 'greater than or equal to 1' : `less than or equal to ${recordsMax}`;
-      throwViolations([`Value at 'records' failed to satisfy constraint: Member must have length ${bound}`]);
-    }
-    const { account } = this.#context;
-    const stream = account.resolve({
+    const named = {
       ...(streamName === undefined ? {} : { StreamName: streamName }),
       ...(streamArn === undefined ? {} : { StreamARN: streamArn }),
-    });
-    checkRecords(stream, records);
+    };
+    const violations = violationsOf(records);
+    checkMembers(streamMembers, named, '', violations);
+    throwViolations(violations);
+    const stream = this.#context.account.resolve(named);
+    checkLimits(stream, records);
     throwDryRun({ DryRun: dryRun });
     return this.#place(stream, records);
   }
@@ -75,8 +74,14 @@ export class CountingSink implements BodySink {
   }
 }
 
-function checkRecords(stream: Stream, records: readonly ScannedRecord[]): void {
+const streamMembers = operationShapes.DescribeStreamSummary;
+
+function violationsOf(records: readonly ScannedRecord[]): string[] {
   const violations: string[] = [];
+  if (records.length === 0 || records.length > recordsMax) {
+    const bound = records.length === 0 ? 'greater than or equal to 1' : `less than or equal to ${recordsMax}`;
+    violations.push(`Value at 'records' failed to satisfy constraint: Member must have length ${bound}`);
+  }
   records.forEach(({ partitionKey, explicitHashKey, dataBytes }, index) => {
     const path = `records.${index + 1}.member`;
     check(partitionKeyShape, partitionKey, `${path}.partitionKey`, violations);
@@ -85,7 +90,10 @@ function checkRecords(stream: Stream, records: readonly ScannedRecord[]): void {
       violations.push(`Value null at '${path}.data' failed to satisfy constraint: Member must not be null`);
     }
   });
-  throwViolations(violations);
+  return violations;
+}
+
+function checkLimits(stream: Stream, records: readonly ScannedRecord[]): void {
   const sized = records.map(({ partitionKey, dataBytes }) => ({
     dataBytes: dataBytes as number,
     keyBytes: Buffer.byteLength(partitionKey as string),

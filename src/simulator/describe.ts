@@ -1,14 +1,9 @@
 /** The operations about streams and shards: create, delete, list, describe. Called by api.ts with validated requests. */
-import { type Account, accountId, maxRecordSizeInKiBDefault } from './account.ts';
+import { type Account, accountId, maxRecordSizeInKiBDefault, type StreamReference } from './account.ts';
 import type { Shard, Stream, StreamMode } from './stream.ts';
 import { throwViolations } from './validate.ts';
 import { Moment } from './values.ts';
 import { ApiError } from './wire.ts';
-
-interface StreamRequest {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
-}
 
 /** Shards that AWS gives a new on-demand stream. */
 const onDemandShards = 4;
@@ -49,12 +44,12 @@ export function updateMaxRecordSize(
   return undefined;
 }
 
-export function deleteStream(account: Account, request: StreamRequest): undefined {
+export function deleteStream(account: Account, request: StreamReference): undefined {
   account.delete(account.resolve(request));
   return undefined;
 }
 
-export function describeStreamSummary(account: Account, request: StreamRequest): unknown {
+export function describeStreamSummary(account: Account, request: StreamReference): unknown {
   const stream = account.resolve(request);
   return {
     StreamDescriptionSummary: {
@@ -97,7 +92,7 @@ export function listStreams(
 const tokenLifeMs = 300_000;
 const listShardsDefault = 1_000;
 
-interface ListShardsRequest extends StreamRequest {
+interface ListShardsRequest extends StreamReference {
   readonly NextToken?: string;
   readonly ExclusiveStartShardId?: string;
   readonly MaxResults?: number;

@@ -2,7 +2,7 @@
  * PutRecord and PutRecords, from a validated request to the answer; and the parts of it that counting mode shares: limits
  * that depend on the stream, and what becomes of one record. Called by api.ts and counting.ts.
  */
-import { type Account, accountId } from './account.ts';
+import { type Account, accountId, type StreamReference } from './account.ts';
 import type { Dice } from './dice.ts';
 import { hashKeyMax } from './hash-key.ts';
 import { requestBytesMax } from './shapes.ts';
@@ -16,15 +16,11 @@ export interface PutEntry {
   readonly ExplicitHashKey?: string;
   readonly Data: Buffer;
 }
-export interface PutRecordRequest extends PutEntry {
+export interface PutRecordRequest extends PutEntry, StreamReference {
   readonly SequenceNumberForOrdering?: string;
   readonly DryRun?: boolean;
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
 }
-export interface PutRecordsRequest {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
+export interface PutRecordsRequest extends StreamReference {
   readonly DryRun?: boolean;
   readonly Records: readonly PutEntry[];
 }

@@ -1,6 +1,6 @@
 /** GetShardIterator and GetRecords. Called by api.ts with validated requests. In counting mode there is nothing to read. */
-import { type Account, accountId } from './account.ts';
-import type { Shard } from './stream.ts';
+import { type Account, accountId, type StreamReference } from './account.ts';
+import type { Shard, Stream } from './stream.ts';
 import { Bytes, Moment } from './values.ts';
 import { ApiError, throwDryRun } from './wire.ts';
 
@@ -27,18 +27,22 @@ function iteratorText(shard: Shard, counter: number): string {
   return Buffer.from(JSON.stringify(iterator)).toString('base64');
 }
 
-function shardOf(account: Account, streamName: string, shardId: string): Shard {
-  const shard = account.find(streamName)?.shards.find((candidate) => candidate.id === shardId);
+function shardOf(stream: Stream | undefined, streamName: string, shardId: string): Shard {
+  const shard = stream?.shards.find((candidate) => candidate.id === shardId);
   if (shard !== undefined) return shard;
+  if (!/^shardId-\d{12}$/.test(shardId)) {
+    throw new ApiError(
+      'ResourceNotFoundException',
+      `Could not find shard ${shardId} in stream ${streamName} under account ${accountId}.`,
+    );
+  }
   throw new ApiError(
     'ResourceNotFoundException',
     `Shard ${shardId} in stream ${streamName} under account ${accountId} does not exist`,
   );
 }
 
-interface GetShardIteratorRequest {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
+interface GetShardIteratorRequest extends StreamReference {
   readonly ShardId: string;
   readonly ShardIteratorType: string;
   readonly StartingSequenceNumber?: string;
@@ -47,7 +51,8 @@ interface GetShardIteratorRequest {
 }
 
 export function getShardIterator(account: Account, request: GetShardIteratorRequest): unknown {
-  const shard = shardOf(account, account.resolve(request).name, request.ShardId);
+  const { name, stream } = account.lookUp(request);
+  const shard = shardOf(stream, name, request.ShardId);
   const counter = startingCounter(shard, request);
   throwDryRun(request);
   return { ShardIterator: iteratorText(shard, counter) };
@@ -129,7 +134,7 @@ export function getRecords(
         `${javaDate(nowMs)} which is further in the future than the tolerated delay of 300000 milliseconds.`,
     );
   }
-  const shard = shardOf(account, iterator.stream, iterator.shard);
+  const shard = shardOf(account.find(iterator.stream), iterator.stream, iterator.shard);
   throwDryRun(request);
   const limit = request.Limit ?? recordsMax;
   const records: unknown[] = [];

@@ -7,6 +7,8 @@ import { hashKeyPattern } from './hash-key.ts';
 export interface StringShape {
   readonly kind: 'string';
   readonly required?: boolean;
+  /** Required where the structure does not have this other member. */
+  readonly requiredUnless?: string;
   readonly pattern?: string;
   readonly oneOf?: readonly string[];
   readonly least?: number;
@@ -15,6 +17,7 @@ export interface StringShape {
 export interface IntegerShape {
   readonly kind: 'integer';
   readonly required?: boolean;
+  readonly requiredUnless?: string;
   readonly least?: number;
   readonly most?: number;
 }
@@ -52,6 +55,7 @@ export const dataBytesMax = 10 * 1024 ** 2;
 export const partitionKeyCharsMax = 256;
 
 const name = { kind: 'string', pattern: '[a-zA-Z0-9_.-]+', least: 1, most: 128 } as const satisfies Shape;
+const streamName = { ...name, requiredUnless: 'StreamARN' } as const satisfies Shape;
 const arn = {
   kind: 'string',
   pattern: 'arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+',
@@ -108,14 +112,14 @@ export const operationShapes = {
       PartitionKey: partitionKeyShape,
       ExplicitHashKey: explicitHashKeyShape,
       Data: data,
-      StreamName: name,
+      StreamName: streamName,
       StreamARN: arn,
       DryRun: dryRun,
     },
   },
   PutRecords: {
     kind: 'structure',
-    members: { Records: recordsShape, StreamName: name, StreamARN: arn, DryRun: dryRun },
+    members: { Records: recordsShape, StreamName: streamName, StreamARN: arn, DryRun: dryRun },
   },
   ListShards: {
     kind: 'structure',
@@ -129,11 +133,11 @@ export const operationShapes = {
       StreamARN: arn,
     },
   },
-  DescribeStreamSummary: { kind: 'structure', members: { StreamName: name, StreamARN: arn } },
+  DescribeStreamSummary: { kind: 'structure', members: { StreamName: streamName, StreamARN: arn } },
   CreateStream: {
     kind: 'structure',
     members: {
-      ShardCount: { kind: 'integer', least: 1, most: 100_000 },
+      ShardCount: { kind: 'integer', requiredUnless: 'StreamModeDetails', least: 1, most: 100_000 },
       StreamName: { ...name, required: true },
       StreamModeDetails: {
         kind: 'structure',
@@ -147,7 +151,7 @@ export const operationShapes = {
     kind: 'structure',
     members: { MaxRecordSizeInKiB: { ...maxRecordSizeInKiB, required: true }, StreamARN: { ...arn, required: true } },
   },
-  DeleteStream: { kind: 'structure', members: { StreamName: name, StreamARN: arn } },
+  DeleteStream: { kind: 'structure', members: { StreamName: streamName, StreamARN: arn } },
   ListStreams: {
     kind: 'structure',
     members: { Limit: limit, ExclusiveStartStreamName: name, NextToken: token },
@@ -162,7 +166,7 @@ export const operationShapes = {
         oneOf: ['AFTER_SEQUENCE_NUMBER', 'LATEST', 'AT_TIMESTAMP', 'AT_SEQUENCE_NUMBER', 'TRIM_HORIZON'],
       },
       StartingSequenceNumber: sequenceNumber,
-      StreamName: name,
+      StreamName: streamName,
       StreamARN: arn,
       Timestamp: { kind: 'timestamp' },
       DryRun: dryRun,

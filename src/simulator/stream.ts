@@ -115,7 +115,7 @@ export class Stream {
   readonly kept = new Fifo<KeptRecord>();
   /** Number of the next user event. */
   nextEvent = 1;
-  /** KPL aggregates among the records taken, those that the KCL would drop, and how many events are in the latter. */
+  /** KPL aggregates among the records taken, those of which the KCL would drop events, and how many events. */
   aggregates = 0;
   droppedAggregates = 0;
   droppedEvents = 0;

@@ -98,6 +98,9 @@ function convertStructure(shape: StructureShape, value: Record<string, unknown>)
   return converted;
 }
 
+/** AWS' own words, misspelling included. */
+const badLastCharacter = 'Invalid last non-pad Base64 character dectected';
+
 /** Node's decoder skips what is no base64 and takes the URL alphabet too: both show as a wrong length or as `-` and `_`. */
 function convertBase64(text: string): Buffer {
   const shown = text.length > 64 ? `${text.slice(0, 64)}...` : text;
@@ -109,25 +112,37 @@ function convertBase64(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64');
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   if (bytes.length !== (text.length / 4) * 3 - padding || text.includes('-') || text.includes('_')) {
-    const found = /[^a-zA-Z0-9+/=]|=[^=]/.exec(text)?.[0] ?? '=';
-    throw serialization(`'${shown}' can not be converted to a Blob: Invalid Base64 character: '${found.charAt(0)}'`);
+    const found = /[^a-zA-Z0-9+/=]|=[^=]/.exec(text)?.[0].charAt(0);
+    const wrong = found === undefined ? badLastCharacter : `Invalid Base64 character: '${found}'`;
+    throw serialization(`'${shown}' can not be converted to a Blob: ${wrong}`);
+  }
+  // Bits of the last character that belong to no byte must be zero.
+  const end = text.slice(-4);
+  if (padding > 0 && Buffer.from(end, 'base64').toString('base64') !== end) {
+    throw serialization(`'${shown}' can not be converted to a Blob: ${badLastCharacter}`);
   }
   return bytes;
 }
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null;
 
 /** AWS prints member names with a small first letter. */
 function printedName(member: string): string {
   return member.charAt(0).toLowerCase() + member.slice(1);
 }
 
-function checkMembers(
+/** Appends what is wrong with the members of `value`, whose own path, with a dot behind it, is `parent`. */
+export function checkMembers(
   shape: StructureShape,
   value: Record<string, unknown>,
   parent: string,
   violations: string[],
 ): void {
   for (const [member, memberShape] of Object.entries(shape.members)) {
-    check(memberShape, value[member], `${parent}${printedName(member)}`, violations);
+    const { requiredUnless } = memberShape as StringShape | IntegerShape;
+    const needed = requiredUnless !== undefined && isAbsent(value[requiredUnless]);
+    const due: Shape = needed ? { ...memberShape, required: true } : memberShape;
+    check(due, value[member], `${parent}${printedName(member)}`, violations);
   }
 }
 
@@ -148,7 +163,7 @@ export function check(shape: Shape, value: unknown, path: string, violations: st
     if (violations.length >= violationsMax) return;
     violations.push(violation(printed, path, constraint));
   };
-  if (value === undefined || value === null) {
+  if (isAbsent(value)) {
     if (shape.required === true) violate('null', 'Member must not be null');
     return;
   }

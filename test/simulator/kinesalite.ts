@@ -1,0 +1,56 @@
+/**
+ * Starts kinesalite for a test and keeps watch over it: a request that it does not survive fails by name instead of leaving the
+ * test to wait. Gone after the test.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Test } from 'tap';
+import { type Answered, type Asked, ask, keepAlive } from './raw.ts';
+
+const readyMsMax = 20_000;
+
+export interface Kinesalite {
+  ask(asked: Asked): Promise<Answered>;
+  /** Resolves with the exit code when it ends, which only a request that it does not survive makes it do. */
+  readonly ended: Promise<number | null>;
+}
+
+/** `stderr`: where its stack goes when it ends by itself; a test that wants it to end keeps the output quiet. */
+export async function kinesaliteFor(t: Test, stderr: 'inherit' | 'ignore' = 'inherit'): Promise<Kinesalite> {
+  const child = fork(new URL('./kinesalite-child.js', import.meta.url), {
+    execArgv: [],
+    stdio: ['ignore', 'inherit', stderr, 'ipc'],
+  });
+  const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
+  const agent = keepAlive();
+  t.teardown(async () => {
+    agent.destroy();
+    child.kill('SIGKILL');
+    await ended;
+  });
+  const url = `http://127.0.0.1:${await port(child, ended)}`;
+  return {
+    ended,
+    ask: (asked) => {
+      const gone = ended.then((code) => {
+        throw new Error(
+          `kinesalite ended with ${code} at ${asked.operation} ${JSON.stringify(asked.body).slice(0, 200)}`,
+        );
+      });
+      return Promise.race([ask(url, asked, agent), gone]);
+    },
+  };
+}
+
+function port(child: ChildProcess, ended: Promise<number | null>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`kinesalite was not ready within ${readyMsMax} ms`)), readyMsMax);
+    child.once('message', (message) => {
+      clearTimeout(timer);
+      resolve(message as number);
+    });
+    void ended.then((code) => {
+      clearTimeout(timer);
+      reject(new Error(`kinesalite ended with ${code} before it was ready`));
+    });
+  });
+}
