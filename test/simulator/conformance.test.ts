@@ -15,9 +15,7 @@ import { readCases } from './conformance-read.ts';
 import { deadlyStreamCases, streamCases } from './conformance-streams.ts';
 import { kinesaliteFor } from './kinesalite.ts';
 import { simulatorFor } from './peers.ts';
-import { type Answered, type Asked, ask, type Wire } from './raw.ts';
-
-type Ask = (asked: Asked) => Promise<Answered>;
+import { type Answered, type Ask, type Asked, ask, type Wire, whenActive } from './raw.ts';
 
 const casesOf = (stream: string): Case[] => [
   ...streamCases(stream),
@@ -28,19 +26,7 @@ const casesOf = (stream: string): Case[] => [
 ];
 const deadly: readonly Deadly[] = [...deadlyStreamCases(), ...deadlyPutCases('orders')];
 
-/** A stream is made at once by us, and a moment later by kinesalite, which answers as if it were not there until then. */
-async function settled(answer: Ask, asked: Asked): Promise<void> {
-  const { StreamName } = asked.body as { StreamName: string };
-  const deadline = performance.now() + 10_000;
-  while (performance.now() < deadline) {
-    const { body } = await answer({ operation: 'DescribeStreamSummary', body: { StreamName } });
-    const { StreamDescriptionSummary } = body as { StreamDescriptionSummary?: { StreamStatus?: string } };
-    if (StreamDescriptionSummary?.StreamStatus === 'ACTIVE') return;
-  }
-  throw new Error(`${StreamName} was not active within 10 s`);
-}
-
-/** Asks all cases in order; `expectedOf` says what is right for this server, and `check` gets the mistakes. */
+/** Asks all cases in order, and gives each answer to `check`. */
 async function run(answer: Ask, wire: Wire, check: (one: Case, answered: Answered) => void): Promise<void> {
   const told = new Map<string, Record<string, unknown>>();
   for (const one of casesOf(`orders-${wire}`)) {
@@ -49,7 +35,7 @@ async function run(answer: Ask, wire: Wire, check: (one: Case, answered: Answere
     const answered = await answer({ wire, ...asked });
     told.set(one.name, Object(answered.body) as Record<string, unknown>);
     check(one, answered);
-    if (asked.operation === 'CreateStream' && answered.status === 200) await settled(answer, asked);
+    if (asked.operation === 'CreateStream' && answered.status === 200) await whenActive(answer, asked);
   }
 }
 
@@ -100,8 +86,7 @@ for (const one of deadly) {
       await ask(url, { operation: 'ListStreams', body: {} }),
     );
     const kinesalite = await kinesaliteFor(t, 'ignore');
-    await kinesalite.ask({ operation: 'CreateStream', body: { StreamName: 'orders', ShardCount: 1 } });
-    await settled(kinesalite.ask, { operation: '', body: { StreamName: 'orders' } });
+    await kinesalite.create('orders', 1);
     await t.rejects(
       kinesalite.ask(asked),
       /ended|ECONNRESET|hang up/,

@@ -4,12 +4,14 @@
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Test } from 'tap';
-import { type Answered, type Asked, ask, keepAlive } from './raw.ts';
+import { type Ask, ask, keepAlive, whenActive } from './raw.ts';
 
 const readyMsMax = 20_000;
 
 export interface Kinesalite {
-  ask(asked: Asked): Promise<Answered>;
+  readonly ask: Ask;
+  /** Makes a stream and waits until it can be used. */
+  create(stream: string, shards: number): Promise<void>;
   /** Resolves with the exit code when it ends, which only a request that it does not survive makes it do. */
   readonly ended: Promise<number | null>;
 }
@@ -28,15 +30,20 @@ export async function kinesaliteFor(t: Test, stderr: 'inherit' | 'ignore' = 'inh
     await ended;
   });
   const url = `http://127.0.0.1:${await port(child, ended)}`;
+  const guarded: Ask = (asked) => {
+    const gone = ended.then((code) => {
+      const what = `${asked.operation} ${JSON.stringify(asked.body).slice(0, 200)}`;
+      throw new Error(`kinesalite ended with ${code} at ${what}`);
+    });
+    return Promise.race([ask(url, asked, agent), gone]);
+  };
   return {
     ended,
-    ask: (asked) => {
-      const gone = ended.then((code) => {
-        throw new Error(
-          `kinesalite ended with ${code} at ${asked.operation} ${JSON.stringify(asked.body).slice(0, 200)}`,
-        );
-      });
-      return Promise.race([ask(url, asked, agent), gone]);
+    ask: guarded,
+    create: async (StreamName, ShardCount) => {
+      const asked = { operation: 'CreateStream', body: { StreamName, ShardCount } };
+      await guarded(asked);
+      await whenActive(guarded, asked);
     },
   };
 }

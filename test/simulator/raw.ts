@@ -24,6 +24,8 @@ export interface Answered {
   readonly body: unknown;
 }
 
+export type Ask = (asked: Asked) => Promise<Answered>;
+
 const authorization =
   'AWS4-HMAC-SHA256 Credential=test/20261124/us-east-1/kinesis/aws4_request, SignedHeaders=host;x-amz-date, Signature=00ff';
 
@@ -84,4 +86,16 @@ function decode(contentType: string, bytes: Buffer): unknown {
     }
   }
   return bytes.toString();
+}
+
+/** Waits for a stream that was asked for: ours is there at once, kinesalite's a moment later. */
+export async function whenActive(answer: Ask, { body }: Asked): Promise<void> {
+  const { StreamName } = body as { StreamName: string };
+  const deadline = performance.now() + 10_000;
+  while (performance.now() < deadline) {
+    const described = await answer({ operation: 'DescribeStreamSummary', body: { StreamName } });
+    const { StreamDescriptionSummary } = described.body as { StreamDescriptionSummary?: { StreamStatus?: string } };
+    if (StreamDescriptionSummary?.StreamStatus === 'ACTIVE') return;
+  }
+  throw new Error(`${StreamName} was not active within 10 s`);
 }
