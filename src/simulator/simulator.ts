@@ -6,7 +6,6 @@ import { SpillwayError } from '../base/errors.ts';
 import { Account, type StreamSpec } from './account.ts';
 import { AdminApi, type AdminParts } from './admin.ts';
 import { KinesisApi } from './api.ts';
-import { createKeyPair } from './certificate.ts';
 import { Dice } from './dice.ts';
 import type { Application } from './exchange.ts';
 import { noFaults, planOf } from './faults.ts';
@@ -53,7 +52,8 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const account = new Account(options.streams, autoCreate, options.keepBytes ?? keepBytesDefault);
   const dice = new Dice(initial.plan);
   const tally = new Tally();
-  const keyPair = options.tls === true ? await createKeyPair() : undefined;
+  // Loaded when it is needed: the packages that make certificates take longer to load than all the rest to start.
+  const keyPair = options.tls === true ? await (await import('./certificate.ts')).createKeyPair() : undefined;
   const parts: AdminParts = { account, dice, tally, seed: initial.plan.seed, refuse: (refused) => refuse(refused) };
   const admin = new AdminApi(parts);
   const kinesis = new KinesisApi({ account, dice, tally, keep: !counting });

@@ -14,6 +14,10 @@ import t from 'tap';
 import { type ClientKind, clientFor, dataOf, failureOf, simulatorFor } from './peers.ts';
 
 const StreamName = 'orders';
+/** For tests that need no other; each forgets what it has put there. */
+const shared = await simulatorFor(t);
+t.beforeEach(() => shared.reset());
+
 const entry = (PartitionKey: string, text: string) => ({ PartitionKey, Data: Buffer.from(text) });
 
 for (const kind of ['default', 'http1', 'http2'] satisfies ClientKind[]) {
@@ -21,7 +25,7 @@ for (const kind of ['default', 'http1', 'http2'] satisfies ClientKind[]) {
     // The default client has no place for the certificate to trust.
     if (kind === 'default' && tls) continue;
     t.test(`AWS' client (${kind}${tls ? ', TLS' : ''}) writes records and reads them back`, async (t) => {
-      const client = clientFor(t, await simulatorFor(t, { tls }), kind);
+      const client = clientFor(t, tls ? await simulatorFor(t, { tls }) : shared, kind);
       const one = await client.send(new PutRecordCommand({ StreamName, ...entry('abc', 'one') }));
       t.equal(one.ShardId, 'shardId-000000000001');
       const Records = [entry('abc', 'two'), entry('a', 'three'), entry('abc', 'four')];
@@ -42,7 +46,7 @@ for (const kind of ['default', 'http1', 'http2'] satisfies ClientKind[]) {
 }
 
 t.test('streams are made, listed, described and deleted', async (t) => {
-  const client = clientFor(t, await simulatorFor(t));
+  const client = clientFor(t, shared);
   await client.send(new CreateStreamCommand({ StreamName: 'late', ShardCount: 2, MaxRecordSizeInKiB: 2_048 }));
   await client.send(new CreateStreamCommand({ StreamName: 'elastic', StreamModeDetails: { StreamMode: 'ON_DEMAND' } }));
   const listed = await client.send(new ListStreamsCommand({ Limit: 2 }));
@@ -65,13 +69,13 @@ t.test('streams are made, listed, described and deleted', async (t) => {
 });
 
 t.test('a stream that would ignore partition keys is refused, not made into another', async (t) => {
-  const client = clientFor(t, await simulatorFor(t));
+  const client = clientFor(t, shared);
   const auto = { StreamName: 'auto', ShardCount: 1, RecordDistributionStrategy: 'AUTO' as const };
   t.equal((await failureOf(client.send(new CreateStreamCommand(auto)))).name, 'InvalidArgumentException');
 });
 
 t.test('a stream can be named by its ARN in every operation', async (t) => {
-  const client = clientFor(t, await simulatorFor(t));
+  const client = clientFor(t, shared);
   const StreamARN = 'arn:aws:kinesis:eu-west-1:123456789012:stream/orders';
   await client.send(new PutRecordCommand({ StreamARN, ...entry('a', 'x') }));
   await client.send(new PutRecordsCommand({ StreamARN, Records: [entry('a', 'y')] }));
@@ -84,7 +88,7 @@ t.test('a stream can be named by its ARN in every operation', async (t) => {
 });
 
 t.test('UpdateMaxRecordSize lets larger records in', async (t) => {
-  const client = clientFor(t, await simulatorFor(t));
+  const client = clientFor(t, shared);
   const large = new PutRecordCommand({ StreamName, PartitionKey: 'a', Data: Buffer.alloc(1024 ** 2) });
   t.equal((await failureOf(client.send(large))).name, 'InvalidArgumentException');
   const StreamARN = 'arn:aws:kinesis:us-east-1:000000000000:stream/orders';
@@ -93,8 +97,7 @@ t.test('UpdateMaxRecordSize lets larger records in', async (t) => {
 });
 
 t.test('DryRun judges a request as ever, says so, and stores nothing', async (t) => {
-  const simulator = await simulatorFor(t);
-  const client = clientFor(t, simulator);
+  const client = clientFor(t, shared);
   const DryRun = true;
   const tried = async (promise: Promise<unknown>): Promise<string> => (await failureOf(promise)).name;
   const done = 'DryRunOperationException';
@@ -107,11 +110,11 @@ t.test('DryRun judges a request as ever, says so, and stores nothing', async (t)
   t.equal(await tried(client.send(new GetRecordsCommand({ ShardIterator, DryRun }))), done);
   const nowhere = { StreamName: 'nope', ...entry('a', 'x'), DryRun };
   t.equal(await tried(client.send(new PutRecordCommand(nowhere))), 'ResourceNotFoundException');
-  t.match(await simulator.stats(), { records: { accepted: 0, failed: 0 } });
+  t.match(await shared.stats(), { records: { accepted: 0, failed: 0 } });
 });
 
 t.test('every client error of the API reaches the program as that error', async (t) => {
-  const client = clientFor(t, await simulatorFor(t));
+  const client = clientFor(t, shared);
   const failure = await failureOf(client.send(new ListShardsCommand({ StreamName: 'nope' })));
   t.match(failure, {
     name: 'ResourceNotFoundException',
