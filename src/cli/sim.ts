@@ -4,7 +4,7 @@
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { SpillwayError } from '../base/errors.ts';
 import { formatSize, parseSize } from '../base/units.ts';
@@ -70,16 +70,26 @@ async function run(options: SimOptions): Promise<void> {
     ...(options.faults === undefined ? {} : { faults: faultsOf(options.faults, options.seed) }),
     ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
-  const directory = simulator.certificate === undefined ? undefined : await mkdtemp(join(tmpdir(), 'spillway-sim-'));
-  const caFile = directory === undefined ? undefined : join(directory, 'ca.pem');
-  if (caFile !== undefined) await writeFile(caFile, simulator.certificate as string);
+  const caFile = simulator.certificate === undefined ? undefined : await writeCertificate(simulator.certificate);
   const { url, adminUrl } = simulator;
   process.stdout.write(`${JSON.stringify({ msg: 'ready', url, adminUrl, caFile, pid: process.pid })}\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
   await simulator.close();
-  if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  if (caFile !== undefined) await rm(dirname(caFile), { recursive: true, force: true });
+}
+
+/** Into a directory of its own; returns the file's path. */
+async function writeCertificate(certificate: string): Promise<string> {
+  try {
+    const caFile = join(await mkdtemp(join(tmpdir(), 'spillway-sim-')), 'ca.pem');
+    await writeFile(caFile, certificate);
+    return caFile;
+  } catch (cause) {
+    const message = `cannot write the certificate below ${tmpdir()}: ${(cause as Error).message}; set TMPDIR to a directory that you may write to`;
+    throw new SpillwayError('cannot_write', message, { cause });
+  }
 }
 
 function address(flag: string, text: string): { host: string; port: number } {

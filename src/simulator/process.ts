@@ -138,8 +138,15 @@ async function* lines(url: string): AsyncGenerator<UserEvent> {
       if (response.statusCode !== 200) throw new SpillwayError('simulator', value.error ?? line);
       yield value;
     }
-    if (!response.complete) throw new SpillwayError('simulator', 'the simulator ended before its last event');
+    if (!response.complete) throw brokenOff();
+  } catch (error) {
+    // A line without its end, or the connection's own failure.
+    throw response.complete ? error : brokenOff(error);
   } finally {
     response.destroy();
   }
+}
+
+function brokenOff(cause?: unknown): SpillwayError {
+  return new SpillwayError('simulator', 'the simulator ended before its last event', { cause });
 }
