@@ -33,8 +33,6 @@ async function sim(
   return { child, ready, ended };
 }
 
-const stats = async ({ adminUrl }: Ready): Promise<object> =>
-  (await fetch(`${adminUrl}/_sim/stats`)).json() as Promise<object>;
 const list = (url: string) => ask(url, { operation: 'ListStreams', body: {} });
 
 t.test('the ready line names the API, the admin API, and the process', async (t) => {
@@ -47,7 +45,9 @@ t.test('the ready line names the API, the admin API, and the process', async (t)
   });
   t.equal(ready.caFile, undefined);
   t.match(await list(ready.url), { body: { StreamNames: ['clicks', 'orders'] } });
-  const { streams } = (await stats(ready)) as { streams: { orders: { shards: unknown[] } } };
+  const { streams } = (await (await fetch(`${ready.adminUrl}/_sim/stats`)).json()) as {
+    streams: { orders: { shards: unknown[] } };
+  };
   t.equal(streams.orders.shards.length, 4);
   child.kill('SIGINT');
   t.equal(await ended, 0);

@@ -22,9 +22,15 @@ const eitherOr =
   '(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified ';
 const invalid = (message: string | RegExp): Expected => fails('InvalidArgumentException', message);
 
-export function readCases(stream: string): Case[] {
-  const given = passes({ ShardIterator: /^[A-Za-z0-9+/]+=*$/ });
-  const iterator = (name: string, body: object | ((told: Told) => object), expected: Expected): Case => {
+const given = passes({ ShardIterator: /^[A-Za-z0-9+/]+=*$/ });
+const numberOf = (told: Told, name: string): unknown => told(name)['SequenceNumber'];
+
+/** A case about an iterator of the last shard, unless `body` says otherwise. */
+type Iterate = (name: string, body: object | ((told: Told) => object), expected: Expected) => Case;
+
+const iterate =
+  (stream: string): Iterate =>
+  (name, body, expected) => {
     const asked = (rest: object): Asked => ({
       operation: 'GetShardIterator',
       body: { StreamName: stream, ShardId: last, ...rest },
@@ -35,9 +41,18 @@ export function readCases(stream: string): Case[] {
       ...expected,
     };
   };
-  const missing = (id: string): Expected =>
-    fails('ResourceNotFoundException', `Shard ${id} in stream ${stream} under account 000000000000 does not exist`);
-  const numberOf = (told: Told, name: string): unknown => told(name)['SequenceNumber'];
+
+export function readCases(stream: string): Case[] {
+  const iterator = iterate(stream);
+  return [
+    ...placeCases(iterator, stream),
+    ...shardCases(iterator, stream),
+    ...badPlaceCases(iterator, stream),
+    ...recordsCases(),
+  ];
+}
+
+function placeCases(iterator: Iterate, stream: string): Case[] {
   return [
     iterator('at the end', { ShardIteratorType: 'LATEST' }, given),
     ...['first', 'second'].map((text) => putLast(stream, text)),
@@ -58,6 +73,13 @@ export function readCases(stream: string): Case[] {
       }),
       given,
     ),
+  ];
+}
+
+function shardCases(iterator: Iterate, stream: string): Case[] {
+  const missing = (id: string): Expected =>
+    fails('ResourceNotFoundException', `Shard ${id} in stream ${stream} under account 000000000000 does not exist`);
+  return [
     iterator(
       'needs a shard and a type',
       { ShardId: undefined },
@@ -78,6 +100,11 @@ export function readCases(stream: string): Case[] {
       { ShardId: 'x', ShardIteratorType: 'LATEST' },
       fails('ResourceNotFoundException', `Could not find shard x in stream ${stream} under account 000000000000.`),
     ),
+  ];
+}
+
+function badPlaceCases(iterator: Iterate, stream: string): Case[] {
+  return [
     iterator(
       'at a record needs one',
       { ShardIteratorType: 'AT_SEQUENCE_NUMBER' },
@@ -129,7 +156,6 @@ export function readCases(stream: string): Case[] {
       { StreamName: 'nope', ShardIteratorType: 'LATEST' },
       fails('ResourceNotFoundException', `Shard ${last} in stream nope under account 000000000000 does not exist`),
     ),
-    ...recordsCases(),
   ];
 }
 

@@ -10,7 +10,8 @@ import {
   violates,
 } from './conformance.ts';
 import { httpCases } from './conformance-http.ts';
-import { deadlyPutCases, putCases, putManyCases } from './conformance-put.ts';
+import { putCases } from './conformance-put.ts';
+import { deadlyPutCases, putManyCases } from './conformance-put-many.ts';
 import { readCases } from './conformance-read.ts';
 import { deadlyStreamCases, streamCases } from './conformance-streams.ts';
 import { kinesaliteFor } from './kinesalite.ts';

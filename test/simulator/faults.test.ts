@@ -119,7 +119,7 @@ t.test('throttle: a budget comes back with time, and can be set', async (t) => {
   for (;;) {
     const failure = await http1.send(alone).then(
       () => undefined,
-      (error: Error) => error,
+      (error: unknown) => error as Error,
     );
     if (failure === undefined) break;
     t.equal(failure.name, 'ProvisionedThroughputExceededException');

@@ -79,7 +79,7 @@ t.test('a message that ends too early, or lacks what it must have, is a plain re
 
 t.test('fields that the schema does not know are skipped, whatever their type', async (t) => {
   const known = messageOf({ keys: ['a'], events: [{ key: 0, data: 'x' }] });
-  const unknown = Buffer.from('2005' + '29' + '00'.repeat(8) + '2a0161' + '2d' + '00'.repeat(4) + '0805', 'hex');
+  const unknown = Buffer.from(`200529${'00'.repeat(8)}2a01612d${'00'.repeat(4)}0805`, 'hex');
   const read = decodeAggregate(enveloped(Buffer.concat([unknown, known, unknown])));
   t.match(read, [{ partitionKey: 'a' }]);
   t.equal(read?.length, 1);
