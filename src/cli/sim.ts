@@ -4,73 +4,135 @@
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Command } from 'commander';
+import { dirname, join } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { SpillwayError } from '../base/errors.ts';
-import { createSimulator } from '../simulator/simulator.ts';
+import { formatSize, parseSize } from '../base/units.ts';
+import type { StreamSpec } from '../simulator/account.ts';
+import { planOf } from '../simulator/faults.ts';
+import { createSimulator, keepBytesDefault } from '../simulator/simulator.ts';
 
 interface SimOptions {
   readonly listen: string;
-  readonly stream: string[];
+  readonly admin: string;
+  readonly stream: readonly StreamSpec[];
   readonly tls?: boolean;
   readonly counting?: boolean;
   readonly faults?: string;
-  readonly seed?: string;
+  readonly seed?: number;
+  readonly keep: number;
+  readonly autoCreate?: boolean;
 }
 
+/** More than any account has without asking AWS; each shard costs memory and time at the start. */
+const shardsMax = 10_000;
+const seedMax = 2 ** 32 - 1;
+
 export function command(): Command {
-  const gather = (value: string, before: string[]): string[] => [...before, value];
   return new Command('sim')
     .description('run the Kinesis simulator as a process of its own')
     .option('--listen <host:port>', 'address of the API; port 0: any free one', '127.0.0.1:4567')
-    .option('--stream <name[:shards]>', 'a stream to begin with; may be repeated', gather, [])
-    .option('--tls', 'HTTPS with a certificate made for this run')
+    .option('--admin <host:port>', 'address of /_sim/ alone, which the fault "refuse" leaves open', '127.0.0.1:0')
+    .addOption(
+      new Option('--stream <name[:shards]>', 'a stream to begin with; may be repeated')
+        .argParser((text, before: StreamSpec[] | undefined) => [...(before ?? []), streamOf(text)])
+        .default([], 'none'),
+    )
+    .option('--auto-create', 'make streams of one shard as requests name them')
+    .option('--tls', 'HTTPS with a certificate made for this run; "caFile" of the ready line is to be trusted')
     .option('--counting', 'keep and decode nothing: for benchmarks')
-    .option('--faults <json>', 'faults to begin with, as POST /_sim/faults takes them')
-    .option('--seed <number>', 'of the faults that strike at random')
+    .addOption(
+      new Option('--keep <size>', 'memory for records to read back; the oldest make room')
+        .argParser(sizeOf)
+        .default(keepBytesDefault, formatSize(keepBytesDefault)),
+    )
+    .option('--faults <json>', `faults to begin with, as POST /_sim/faults takes them: '{"latencyMs": 50}'`)
+    .option('--seed <number>', 'starts the dice of the faults that strike at random (default: 1)', seedOf)
     .action(run);
 }
 
 async function run(options: SimOptions): Promise<void> {
-  const { host, port } = address(options.listen);
+  const { host, port } = address('--listen', options.listen);
+  const admin = address('--admin', options.admin);
+  const names = options.stream.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new SpillwayError('usage', `--stream ${twice} is given twice; name each stream once`);
   const simulator = await createSimulator({
     host,
     port,
-    streams: options.stream.map(streamOf),
+    adminHost: admin.host,
+    adminPort: admin.port,
+    streams: options.stream,
     tls: options.tls === true,
     counting: options.counting === true,
-    ...(options.faults === undefined ? {} : { faults: faultsOf(options.faults) }),
-    ...(options.seed === undefined ? {} : { seed: Number(options.seed) }),
+    autoCreate: options.autoCreate === true,
+    keepBytes: options.keep,
+    ...(options.faults === undefined ? {} : { faults: faultsOf(options.faults, options.seed) }),
+    ...(options.seed === undefined ? {} : { seed: options.seed }),
   });
-  const directory = simulator.certificate === undefined ? undefined : await mkdtemp(join(tmpdir(), 'spillway-sim-'));
-  const caFile = directory === undefined ? undefined : join(directory, 'ca.pem');
-  if (caFile !== undefined) await writeFile(caFile, simulator.certificate as string);
+  const caFile = simulator.certificate === undefined ? undefined : await writeCertificate(simulator.certificate);
   const { url, adminUrl } = simulator;
   process.stdout.write(`${JSON.stringify({ msg: 'ready', url, adminUrl, caFile, pid: process.pid })}\n`);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
   });
   await simulator.close();
-  if (directory !== undefined) await rm(directory, { recursive: true, force: true });
+  if (caFile !== undefined) await rm(dirname(caFile), { recursive: true, force: true });
 }
 
-function address(text: string): { host: string; port: number } {
-  const match = /^(?:\[(.+)\]|([^:]+)):([0-9]{1,5})$/.exec(text);
-  if (match === null) throw new SpillwayError('usage', `--listen ${text} is no address; write it like 127.0.0.1:4567`);
-  return { host: (match[1] ?? match[2]) as string, port: Number(match[3]) };
-}
-
-function streamOf(text: string): { name: string; shards: number } {
-  const match = /^([a-zA-Z0-9_.-]{1,128})(?::([1-9][0-9]{0,4}))?$/.exec(text);
-  if (match === null)
-    throw new SpillwayError('usage', `--stream ${text} is no stream; write it like orders or orders:4`);
-  return { name: match[1] as string, shards: Number(match[2] ?? 1) };
-}
-
-function faultsOf(text: string): object {
+/** Into a directory of its own; returns the file's path. */
+async function writeCertificate(certificate: string): Promise<string> {
   try {
-    return JSON.parse(text) as object;
+    const caFile = join(await mkdtemp(join(tmpdir(), 'spillway-sim-')), 'ca.pem');
+    await writeFile(caFile, certificate);
+    return caFile;
+  } catch (cause) {
+    const message = `cannot write the certificate below ${tmpdir()}: ${(cause as Error).message}; set TMPDIR to a directory that you may write to`;
+    throw new SpillwayError('cannot_write', message, { cause });
+  }
+}
+
+function address(flag: string, text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]+)):([0-9]{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) {
+    throw new SpillwayError('usage', `${flag} ${text} is no address; write it like 127.0.0.1:4567 or [::1]:4567`);
+  }
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+/** For commander, which prints the message behind the flag and its value. */
+function streamOf(text: string): StreamSpec {
+  const match = /^([a-zA-Z0-9_.-]{1,128})(?::([1-9][0-9]*))?$/.exec(text);
+  const shards = Number(match?.[2] ?? 1);
+  if (match === null || shards > shardsMax) {
+    throw new InvalidArgumentError(`Write it like orders or orders:4, with up to ${shardsMax} shards.`);
+  }
+  return { name: match[1] as string, shards };
+}
+
+function sizeOf(text: string): number {
+  try {
+    return parseSize(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
+
+function seedOf(text: string): number {
+  const seed = /^[0-9]+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seed <= seedMax)) throw new InvalidArgumentError(`Give a whole number from 0 to ${seedMax}.`);
+  return seed;
+}
+
+function faultsOf(text: string, seed: number | undefined): object {
+  let faults: unknown;
+  try {
+    faults = JSON.parse(text);
   } catch {
     throw new SpillwayError('usage', `--faults ${text} is not JSON; write it like '{"latencyMs": 50}'`);
   }
+  const planned = planOf(faults, seed ?? 0);
+  if ('mistakes' in planned) throw new SpillwayError('usage', `--faults: ${planned.mistakes.join('; ')}`);
+  return faults as object;
 }

@@ -5,7 +5,7 @@
 
 import { unpackAsConsumer } from './consumer.ts';
 import { Fifo } from './fifo.ts';
-import { type KeptRecord, type Shard, Stream } from './stream.ts';
+import { type KeptRecord, type Shard, Stream, type StreamMode } from './stream.ts';
 import { ApiError } from './wire.ts';
 
 export const accountId = '000000000000';
@@ -20,6 +20,14 @@ export interface StreamSpec {
   readonly shards?: number;
   /** 1024 unless given. */
   readonly maxRecordSizeInKiB?: number;
+  /** PROVISIONED unless given; only what DescribeStreamSummary says of the stream depends on it. */
+  readonly mode?: StreamMode;
+}
+
+/** How requests name a stream: by either. */
+export interface StreamReference {
+  readonly StreamName?: string;
+  readonly StreamARN?: string;
 }
 
 export const maxRecordSizeInKiBDefault = 1_024;
@@ -39,30 +47,29 @@ export class Account {
 
   /** Throws ResourceInUseException. */
   create(spec: StreamSpec): Stream {
-    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault } = spec;
+    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault, mode = 'PROVISIONED' } = spec;
     if (this.#streams.has(name)) {
       throw new ApiError('ResourceInUseException', `Stream ${name} under account ${accountId} already exists.`);
     }
     const arn = `arn:aws:kinesis:${region}:${accountId}:stream/${name}`;
-    const stream = new Stream(name, arn, shards, maxRecordSizeInKiB, Date.now());
+    const stream = new Stream(name, arn, shards, maxRecordSizeInKiB, mode, Date.now());
     this.#streams.set(name, stream);
     return stream;
   }
 
-  /** The stream that a request names. Throws InvalidArgumentException or ResourceNotFoundException. */
-  resolve(request: { readonly StreamName?: string; readonly StreamARN?: string }): Stream {
-    const { StreamName, StreamARN } = request;
-    if (StreamName === undefined && StreamARN === undefined) {
-      throw new ApiError(
-        'ValidationException',
-        "1 validation error detected: Value null at 'streamName' failed to satisfy constraint: Member must not be null",
-      );
-    }
-    const name = StreamName ?? (StreamARN as string).slice((StreamARN as string).lastIndexOf('/') + 1);
-    const stream = this.#streams.get(name);
+  /** The stream that a validated request names; of an ARN, only its name counts. Throws ResourceNotFoundException. */
+  resolve(request: StreamReference): Stream {
+    const { name, stream } = this.lookUp(request);
     if (stream !== undefined) return stream;
-    if (this.#autoCreate) return this.create({ name });
     throw new ApiError('ResourceNotFoundException', `Stream ${name} under account ${accountId} not found.`);
+  }
+
+  /** The name in a validated request, and the stream of that name, where there is one or it is to be made. */
+  lookUp(request: StreamReference): { readonly name: string; readonly stream: Stream | undefined } {
+    const { StreamName, StreamARN } = request;
+    const name = StreamName ?? (StreamARN ?? '').slice((StreamARN ?? '').lastIndexOf('/') + 1);
+    const stream = this.#streams.get(name) ?? (this.#autoCreate ? this.create({ name }) : undefined);
+    return { name, stream };
   }
 
   find(name: string): Stream | undefined {

@@ -6,7 +6,7 @@
  * | `GET /_sim/stats` | connections, requests, records, faults that struck, records by shard |
  * | `POST /_sim/faults` | puts exactly these faults in force, answers all of them |
  * | `GET /_sim/events?stream=S&after=N&limit=M` | user events, one a line, KPL aggregates unpacked as the KCL does |
- * | `POST /_sim/reset` | forgets figures |
+ * | `POST /_sim/reset` | forgets figures, shard budgets and records; streams and faults stay |
  */
 import type { Account } from './account.ts';
 import type { Dice } from './dice.ts';
@@ -17,6 +17,7 @@ import {
   type BodySink,
   collectBody,
   contentLength,
+  type Exchange,
   type RequestHead,
 } from './exchange.ts';
 import { planOf } from './faults.ts';
@@ -40,21 +41,21 @@ export class AdminApi implements Application {
 
   open(head: RequestHead): BodySink {
     return collectBody(contentLength(head), (body, exchange) => {
-      const answer = this.#answer(head, body ?? Buffer.alloc(0));
-      exchange.answer(answer);
+      const { pathname, searchParams } = new URL(head.path, 'http://simulator');
+      const route = `${head.method} ${pathname}`;
+      if (route === 'POST /_sim/faults') void this.#faults(body ?? Buffer.alloc(0), exchange);
+      else exchange.answer(this.#answer(route, searchParams));
     });
   }
 
-  #answer(head: RequestHead, body: Buffer): Answer {
-    const url = new URL(head.path, 'http://simulator');
-    switch (`${head.method} ${url.pathname}`) {
+  #answer(route: string, query: URLSearchParams): Answer {
+    switch (route) {
       case 'GET /_sim/stats':
         return json(200, this.#stats());
-      case 'POST /_sim/faults':
-        return this.#faults(body);
       case 'GET /_sim/events':
-        return this.#events(url.searchParams);
+        return this.#events(query);
       case 'POST /_sim/reset':
+        this.#parts.account.forget();
         this.#parts.tally.forget();
         this.#parts.dice.forget();
         return json(200, {});
@@ -90,20 +91,27 @@ export class AdminApi implements Application {
     };
   }
 
-  #faults(body: Buffer): Answer {
+  /** Answers when the faults are in force, and the port is open where it is to be. */
+  async #faults(body: Buffer, exchange: Exchange): Promise<void> {
     let order: unknown;
     try {
       order = body.length === 0 ? {} : JSON.parse(body.toString('utf8'));
     } catch (error) {
-      return json(400, { error: `the faults must be JSON: ${(error as Error).message}` });
+      exchange.answer(json(400, { error: `the faults must be JSON: ${(error as Error).message}` }));
+      return;
     }
     const planned = planOf(order, this.#parts.seed);
-    if ('mistakes' in planned) return json(400, { error: planned.mistakes.join('; ') });
+    if ('mistakes' in planned) {
+      exchange.answer(json(400, { error: planned.mistakes.join('; ') }));
+      return;
+    }
     this.#parts.dice.load(planned.plan);
-    this.#parts
-      .refuse(planned.plan.refuse)
-      .catch((error: unknown) => process.stderr.write(`simulator: ${String(error)}\n`));
-    return json(200, planned.plan);
+    try {
+      await this.#parts.refuse(planned.plan.refuse);
+      exchange.answer(json(200, planned.plan));
+    } catch (error) {
+      exchange.answer(json(500, { error: error instanceof Error ? error.message : String(error) }));
+    }
   }
 
   #events(query: URLSearchParams): Answer {

@@ -4,7 +4,14 @@
  * simulator.
  */
 import { CountingSink } from './counting.ts';
-import { createStream, deleteStream, describeStreamSummary, listShards, listStreams } from './describe.ts';
+import {
+  createStream,
+  deleteStream,
+  describeStreamSummary,
+  listShards,
+  listStreams,
+  updateMaxRecordSize,
+} from './describe.ts';
 import {
   type Answer,
   type Application,
@@ -18,7 +25,7 @@ import { type PutContext, type PutRecordRequest, type PutRecordsRequest, putReco
 import { getRecords, getShardIterator } from './read.ts';
 import { type Operation, operationShapes } from './shapes.ts';
 import { validateRequest } from './validate.ts';
-import { ApiError, answerOf, decodeBody, errorAnswer, type Wire, wireOf } from './wire.ts';
+import { ApiError, answerOf, bodyTooLarge, decodeBody, errorAnswer, type Wire, wireOf } from './wire.ts';
 
 const targetPrefix = 'Kinesis_20131202.';
 
@@ -52,7 +59,7 @@ export class KinesisApi implements Application {
     return collectBody(contentLength(head), (body, exchange) => {
       if (body !== undefined) tally.bodyBytes += body.length;
       this.#conclude(exchange, wire, () => {
-        if (body === undefined) throw new ApiError('RequestEntityTooLargeException', 'The body is too large.', 413);
+        if (body === undefined) throw bodyTooLarge();
         const request = validateRequest(operationShapes[operation], decodeBody(wire, body));
         return answerOf(wire, 200, this.#run(operation, request));
       });
@@ -73,6 +80,8 @@ export class KinesisApi implements Application {
         return describeStreamSummary(account, request as Parameters<typeof describeStreamSummary>[1]);
       case 'CreateStream':
         return createStream(account, request as Parameters<typeof createStream>[1]);
+      case 'UpdateMaxRecordSize':
+        return updateMaxRecordSize(account, request as Parameters<typeof updateMaxRecordSize>[1]);
       case 'DeleteStream':
         return deleteStream(account, request as Parameters<typeof deleteStream>[1]);
       case 'ListStreams':

@@ -1,6 +1,7 @@
 /**
  * What a consumer built on the Kinesis Client Library (KCL) gets to see of a record: aggregates unpacked, and **the whole
- * aggregate dropped when one of its events belongs to another shard**. Pure.
+ * aggregate dropped when one of its events belongs to another shard**, the events behind a broken one lost. Source:
+ * `AggregatorUtil.deaggregate` of the KCL for Java. Pure.
  */
 import { hashOfKey } from './hash-key.ts';
 import { decodeAggregate, type SubRecord } from './kpl-decoder.ts';
@@ -8,7 +9,7 @@ import { decodeAggregate, type SubRecord } from './kpl-decoder.ts';
 export interface Unpacked {
   readonly aggregate: boolean;
   readonly events: readonly SubRecord[];
-  /** Events of an aggregate that was dropped, else 0. */
+  /** Events of an aggregate that the consumer will not get. */
   readonly dropped: number;
 }
 
@@ -25,11 +26,14 @@ export function unpackAsConsumer(
     return { aggregate: false, events: [{ partitionKey, explicitHashKey, data }], dropped: 0 };
   }
   const hashes = new Map<string, bigint>();
+  const events: SubRecord[] = [];
   for (const subRecord of subRecords) {
+    if (subRecord === undefined) break;
     const hash = hashOf(subRecord, hashes);
     if (hash < startingHash || hash > endingHash) return { aggregate: true, events: [], dropped: subRecords.length };
+    events.push(subRecord);
   }
-  return { aggregate: true, events: subRecords, dropped: 0 };
+  return { aggregate: true, events, dropped: subRecords.length - events.length };
 }
 
 /** `hashes` remembers those of the aggregate's partition keys. */

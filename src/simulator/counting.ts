@@ -2,17 +2,18 @@
  * PutRecords in counting mode: checks the limits, counts, and answers as the keeping mode does, without keeping or decoding
  * anything. One sink per request; called by api.ts.
  */
-import type { Answer, BodySink, Exchange } from './exchange.ts';
-import { checkHashKey, checkRecordBytes, checkRequestBytes, type PutContext, refusalOf } from './put.ts';
+import { type Answer, type BodySink, bodyBytesMax, type Exchange } from './exchange.ts';
+import { checkBytes, checkHashKey, type PutContext, refusalOf } from './put.ts';
 import { PutRecordsScanner, type ScannedRecord } from './scanner.ts';
-import { explicitHashKeyShape, partitionKeyShape, recordsMax } from './shapes.ts';
+import { explicitHashKeyShape, operationShapes, partitionKeyShape, recordsMax } from './shapes.ts';
 import type { Stream } from './stream.ts';
-import { check, throwViolations } from './validate.ts';
-import { ApiError, jsonAnswer } from './wire.ts';
+import { check, checkMembers, throwViolations } from './validate.ts';
+import { ApiError, bodyTooLarge, jsonAnswer, throwDryRun } from './wire.ts';
 
 export class CountingSink implements BodySink {
   readonly #context: PutContext;
   readonly #conclude: (exchange: Exchange, run: () => Answer) => void;
+  #bytes = 0;
   readonly #scanner = new PutRecordsScanner();
 
   constructor(context: PutContext, conclude: (exchange: Exchange, run: () => Answer) => void) {
@@ -22,6 +23,7 @@ export class CountingSink implements BodySink {
 
   write(source: Buffer, start: number, end: number): void {
     this.#context.tally.bodyBytes += end - start;
+    this.#bytes += end - start;
     this.#scanner.feed(source, start, end);
   }
 
@@ -30,18 +32,19 @@ export class CountingSink implements BodySink {
   }
 
   #run(): Answer {
-    const { streamName, streamArn, records, complete } = this.#scanner;
+    const { streamName, streamArn, records, complete, dryRun } = this.#scanner;
+    if (this.#bytes > bodyBytesMax) throw bodyTooLarge();
     if (!complete) throw new ApiError('SerializationException', '');
-    if (records.length === 0 || records.length > recordsMax) {
-      const bound = records.length === 0 ? 'greater than or equal to 1' : `less than or equal to ${recordsMax}`;
-      throwViolations([`Value at 'records' failed to satisfy constraint: Member must have length ${bound}`]);
-    }
-    const { account } = this.#context;
-    const stream = account.resolve({
+    const named = {
       ...(streamName === undefined ? {} : { StreamName: streamName }),
       ...(streamArn === undefined ? {} : { StreamARN: streamArn }),
-    });
-    checkRecords(stream, records);
+    };
+    const violations = violationsOf(records);
+    checkMembers(streamMembers, named, '', violations);
+    throwViolations(violations);
+    const stream = this.#context.account.resolve(named);
+    checkLimits(stream, records);
+    throwDryRun({ DryRun: dryRun });
     return this.#place(stream, records);
   }
 
@@ -71,9 +74,14 @@ export class CountingSink implements BodySink {
   }
 }
 
-function checkRecords(stream: Stream, records: readonly ScannedRecord[]): void {
+const streamMembers = operationShapes.DescribeStreamSummary;
+
+function violationsOf(records: readonly ScannedRecord[]): string[] {
   const violations: string[] = [];
-  let requestBytes = 0;
+  if (records.length === 0 || records.length > recordsMax) {
+    const bound = records.length === 0 ? 'greater than or equal to 1' : `less than or equal to ${recordsMax}`;
+    violations.push(`Value at 'records' failed to satisfy constraint: Member must have length ${bound}`);
+  }
   records.forEach(({ partitionKey, explicitHashKey, dataBytes }, index) => {
     const path = `records.${index + 1}.member`;
     check(partitionKeyShape, partitionKey, `${path}.partitionKey`, violations);
@@ -82,12 +90,14 @@ function checkRecords(stream: Stream, records: readonly ScannedRecord[]): void {
       violations.push(`Value null at '${path}.data' failed to satisfy constraint: Member must not be null`);
     }
   });
-  throwViolations(violations.slice(0, 10));
-  for (const { partitionKey, explicitHashKey, dataBytes } of records) {
-    const bytes = (dataBytes as number) + Buffer.byteLength(partitionKey as string);
-    requestBytes += bytes;
-    checkRecordBytes(stream, bytes);
-    checkHashKey(explicitHashKey);
-  }
-  checkRequestBytes(requestBytes);
+  return violations;
+}
+
+function checkLimits(stream: Stream, records: readonly ScannedRecord[]): void {
+  const sized = records.map(({ partitionKey, dataBytes }) => ({
+    dataBytes: dataBytes as number,
+    keyBytes: Buffer.byteLength(partitionKey as string),
+  }));
+  checkBytes(stream, sized);
+  for (const { explicitHashKey } of records) checkHashKey(explicitHashKey);
 }

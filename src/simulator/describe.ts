@@ -1,39 +1,62 @@
 /** The operations about streams and shards: create, delete, list, describe. Called by api.ts with validated requests. */
-import { type Account, accountId, maxRecordSizeInKiBDefault } from './account.ts';
-import type { Shard, Stream } from './stream.ts';
+import { type Account, accountId, maxRecordSizeInKiBDefault, type StreamReference } from './account.ts';
+import type { Shard, Stream, StreamMode } from './stream.ts';
+import { throwViolations } from './validate.ts';
 import { Moment } from './values.ts';
 import { ApiError } from './wire.ts';
 
-interface StreamRequest {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
+/** Shards that AWS gives a new on-demand stream. */
+const onDemandShards = 4;
+
+interface CreateStreamRequest {
+  readonly StreamName: string;
+  readonly ShardCount?: number;
+  readonly StreamModeDetails?: { readonly StreamMode: StreamMode };
+  readonly MaxRecordSizeInKiB?: number;
+  readonly RecordDistributionStrategy?: string;
 }
 
-export function createStream(
-  account: Account,
-  request: { readonly StreamName: string; readonly ShardCount?: number; readonly MaxRecordSizeInKiB?: number },
-): undefined {
+export function createStream(account: Account, request: CreateStreamRequest): undefined {
+  const mode = request.StreamModeDetails?.StreamMode ?? 'PROVISIONED';
+  if (mode === 'PROVISIONED' && request.ShardCount === undefined) {
+    throwViolations(["Value null at 'shardCount' failed to satisfy constraint: Member must not be null"]);
+  }
+  if (request.RecordDistributionStrategy === 'AUTO') {
+    throw new ApiError(
+      'InvalidArgumentException',
+      'The simulator has no streams with RecordDistributionStrategy AUTO.',
+    );
+  }
   account.create({
     name: request.StreamName,
-    shards: request.ShardCount ?? 1,
+    shards: request.ShardCount ?? onDemandShards,
     maxRecordSizeInKiB: request.MaxRecordSizeInKiB ?? maxRecordSizeInKiBDefault,
+    mode,
   });
   return undefined;
 }
 
-export function deleteStream(account: Account, request: StreamRequest): undefined {
+export function updateMaxRecordSize(
+  account: Account,
+  request: { readonly StreamARN: string; readonly MaxRecordSizeInKiB: number },
+): undefined {
+  account.resolve(request).maxRecordSizeInKiB = request.MaxRecordSizeInKiB;
+  return undefined;
+}
+
+export function deleteStream(account: Account, request: StreamReference): undefined {
   account.delete(account.resolve(request));
   return undefined;
 }
 
-export function describeStreamSummary(account: Account, request: StreamRequest): unknown {
+export function describeStreamSummary(account: Account, request: StreamReference): unknown {
   const stream = account.resolve(request);
   return {
     StreamDescriptionSummary: {
       StreamName: stream.name,
       StreamARN: stream.arn,
       StreamStatus: 'ACTIVE',
-      StreamModeDetails: { StreamMode: 'PROVISIONED' },
+      StreamModeDetails: { StreamMode: stream.mode },
       RetentionPeriodHours: 24,
       StreamCreationTimestamp: new Moment(stream.createdMs),
       EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
@@ -69,7 +92,7 @@ export function listStreams(
 const tokenLifeMs = 300_000;
 const listShardsDefault = 1_000;
 
-interface ListShardsRequest extends StreamRequest {
+interface ListShardsRequest extends StreamReference {
   readonly NextToken?: string;
   readonly ExclusiveStartShardId?: string;
   readonly MaxResults?: number;

@@ -10,7 +10,6 @@ import { createHash } from 'node:crypto';
 
 const magic = Buffer.from('f3899ac2', 'hex');
 const digestLength = 16;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** One event of an aggregate. `data` lies on the aggregate's memory. */
 export interface SubRecord {
@@ -19,8 +18,12 @@ export interface SubRecord {
   readonly data: Buffer;
 }
 
-/** The events of an aggregate; undefined when `record` is a plain record: no magic, 20 bytes or less, a wrong checksum, or no such message. */
-export function decodeAggregate(record: Buffer): readonly SubRecord[] | undefined {
+/**
+ * The events of an aggregate; undefined when `record` is a plain record: no magic, 20 bytes or less, a wrong checksum, or no such
+ * message. A message that is one, with an event that points to no key or whose explicit hash key is no number, has undefined in
+ * that event's place: the KCL stops there (`AggregatorUtil.deaggregate`), which consumer.ts imitates.
+ */
+export function decodeAggregate(record: Buffer): readonly (SubRecord | undefined)[] | undefined {
   if (record.length <= magic.length + digestLength) return undefined;
   if (record.compare(magic, 0, magic.length, 0, magic.length) !== 0) return undefined;
   const message = record.subarray(magic.length, record.length - digestLength);
@@ -29,8 +32,7 @@ export function decodeAggregate(record: Buffer): readonly SubRecord[] | undefine
   try {
     return readAggregatedRecord(message);
   } catch (error) {
-    if (error instanceof MalformedMessage || error instanceof TypeError || error instanceof RangeError)
-      return undefined;
+    if (error instanceof MalformedMessage) return undefined;
     throw error;
   }
 }
@@ -45,7 +47,7 @@ interface Field {
   readonly bytes: Buffer | undefined;
 }
 
-/** The fields of a message in order; those of the fixed-width wire types have neither an integer nor bytes. */
+/** The fields of a message in order, without those of the fixed-width wire types, which this schema does not have. */
 function* fieldsOf(message: Buffer): Generator<Field> {
   let offset = 0;
   const varint = (): number => {
@@ -91,35 +93,38 @@ function* fieldsOf(message: Buffer): Generator<Field> {
   }
 }
 
-function readAggregatedRecord(message: Buffer): readonly SubRecord[] {
+/** A field of a known number and another wire type is skipped, as protobuf has it for fields that it does not know. */
+function readAggregatedRecord(message: Buffer): readonly (SubRecord | undefined)[] {
   const partitionKeys: string[] = [];
   const explicitHashKeys: string[] = [];
   const records: Buffer[] = [];
   for (const { number, bytes } of fieldsOf(message)) {
-    if (number > 3) continue;
-    if (bytes === undefined) throw new MalformedMessage('a table entry that is no string');
-    if (number === 1) partitionKeys.push(utf8.decode(bytes));
-    else if (number === 2) explicitHashKeys.push(utf8.decode(bytes));
-    else records.push(bytes);
+    if (bytes === undefined) continue;
+    if (number === 1) partitionKeys.push(bytes.toString('utf8'));
+    else if (number === 2) explicitHashKeys.push(bytes.toString('utf8'));
+    else if (number === 3) records.push(bytes);
   }
   return records.map((record) => readRecord(record, partitionKeys, explicitHashKeys));
 }
 
-function readRecord(record: Buffer, partitionKeys: readonly string[], explicitHashKeys: readonly string[]): SubRecord {
+function readRecord(
+  record: Buffer,
+  partitionKeys: readonly string[],
+  explicitHashKeys: readonly string[],
+): SubRecord | undefined {
   let keyIndex: number | undefined;
   let hashIndex: number | undefined;
   let data: Buffer | undefined;
   for (const { number, integer, bytes } of fieldsOf(record)) {
-    if (number === 1) keyIndex = integer;
-    else if (number === 2) hashIndex = integer;
-    else if (number === 3) data = bytes;
+    if (number === 1 && integer !== undefined) keyIndex = integer;
+    else if (number === 2 && integer !== undefined) hashIndex = integer;
+    else if (number === 3 && bytes !== undefined) data = bytes;
   }
-  const partitionKey = keyIndex === undefined ? undefined : partitionKeys[keyIndex];
-  if (partitionKey === undefined || data === undefined) throw new MalformedMessage('a record without key or data');
+  if (keyIndex === undefined || data === undefined) throw new MalformedMessage('a record without key or data');
+  const partitionKey = partitionKeys[keyIndex];
+  if (partitionKey === undefined) return undefined;
   if (hashIndex === undefined) return { partitionKey, explicitHashKey: undefined, data };
   const explicitHashKey = explicitHashKeys[hashIndex];
-  if (explicitHashKey === undefined || !/^\d+$/.test(explicitHashKey)) {
-    throw new MalformedMessage('an explicit hash key that is not in the table or no number');
-  }
+  if (explicitHashKey === undefined || !/^[+-]?\d+$/.test(explicitHashKey)) return undefined;
   return { partitionKey, explicitHashKey, data };
 }

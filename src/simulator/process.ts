@@ -22,7 +22,9 @@ export interface SimulatorProcess {
   /** Puts exactly these faults in force. Rejects with what the simulator did not understand. */
   faults(faults: object): Promise<object>;
   stats(): Promise<SimulatorStats>;
-  /** User events of a stream as a consumer would get them. */
+  /** Forgets figures, shard budgets and records; streams and faults stay. */
+  reset(): Promise<object>;
+  /** User events of a stream as a consumer would get them. Rejects for a stream that is not there. */
   events(stream: string): AsyncIterable<UserEvent>;
   stop(): Promise<void>;
   /** SIGKILL. */
@@ -33,10 +35,24 @@ export interface SimulatorProcess {
 export interface SimulatorStats {
   readonly connections: { readonly open: number; readonly opened: number; readonly tlsOpened: number };
   readonly requests: Readonly<Record<string, number>>;
+  /** Error answers by exception. */
+  readonly errors: Readonly<Record<string, number>>;
   readonly records: { readonly accepted: number; readonly failed: number };
+  readonly userBytes: number;
   readonly bodyBytes: number;
+  /** Requests by their encoding. */
+  readonly wires: Readonly<Record<'json' | 'cbor', number>>;
   readonly faultsFired: Readonly<Record<string, number>>;
-  readonly streams: Readonly<Record<string, { readonly events: number; readonly droppedEvents: number }>>;
+  readonly streams: Readonly<Record<string, StreamStats>>;
+}
+
+export interface StreamStats {
+  readonly events: number;
+  readonly aggregates: number;
+  readonly droppedAggregates: number;
+  readonly droppedEvents: number;
+  readonly evictedRecords: number;
+  readonly shards: readonly { readonly id: string; readonly records: number; readonly bytes: number }[];
 }
 
 type Hello = { url: string; adminUrl: string; certificate?: string } | { error: string };
@@ -57,6 +73,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     caFile,
     pid: child.pid as number,
     faults: (faults) => call(`${adminUrl}/_sim/faults`, JSON.stringify(faults)),
+    reset: () => call(`${adminUrl}/_sim/reset`, ''),
     stats: async () => (await call(`${adminUrl}/_sim/stats`)) as SimulatorStats,
     events: (stream) => lines(`${adminUrl}/_sim/events?stream=${encodeURIComponent(stream)}`),
     stop: async () => {
@@ -71,6 +88,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
 function hello(child: ChildProcess): Promise<Exclude<Hello, { error: string }>> {
   return new Promise((resolve, reject) => {
     const fail = (message: string): void => {
+      clearTimeout(timer);
       child.kill('SIGKILL');
       reject(new SpillwayError('simulator', `the simulator did not start: ${message}`));
     };
@@ -106,9 +124,29 @@ function call(url: string, body?: string): Promise<object> {
   });
 }
 
+/** Rejects with the admin API's `error` unless it answers 200, and when the simulator goes away in the middle. */
 async function* lines(url: string): AsyncGenerator<UserEvent> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     get(url, { agent: false }, resolve).on('error', reject);
   });
-  for await (const line of createInterface({ input: response })) yield JSON.parse(line) as UserEvent;
+  const reader = createInterface({ input: response });
+  // An answer that breaks off has no end, and without one the reader would wait for ever.
+  response.once('close', () => reader.close());
+  try {
+    for await (const line of reader) {
+      const value = JSON.parse(line) as UserEvent & { readonly error?: string };
+      if (response.statusCode !== 200) throw new SpillwayError('simulator', value.error ?? line);
+      yield value;
+    }
+    if (!response.complete) throw brokenOff();
+  } catch (error) {
+    // A line without its end, or the connection's own failure.
+    throw response.complete ? error : brokenOff(error);
+  } finally {
+    response.destroy();
+  }
+}
+
+function brokenOff(cause?: unknown): SpillwayError {
+  return new SpillwayError('simulator', 'the simulator ended before its last event', { cause });
 }

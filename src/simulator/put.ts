@@ -2,26 +2,26 @@
  * PutRecord and PutRecords, from a validated request to the answer; and the parts of it that counting mode shares: limits
  * that depend on the stream, and what becomes of one record. Called by api.ts and counting.ts.
  */
-import type { Account } from './account.ts';
+import { type Account, accountId, type StreamReference } from './account.ts';
 import type { Dice } from './dice.ts';
 import { hashKeyMax } from './hash-key.ts';
 import { requestBytesMax } from './shapes.ts';
 import type { Shard, Stream } from './stream.ts';
 import type { Tally } from './tally.ts';
-import { ApiError } from './wire.ts';
+import { dataTooLong, throwViolations } from './validate.ts';
+import { ApiError, throwDryRun } from './wire.ts';
 
 export interface PutEntry {
   readonly PartitionKey: string;
   readonly ExplicitHashKey?: string;
   readonly Data: Buffer;
 }
-export interface PutRecordRequest extends PutEntry {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
+export interface PutRecordRequest extends PutEntry, StreamReference {
+  readonly SequenceNumberForOrdering?: string;
+  readonly DryRun?: boolean;
 }
-export interface PutRecordsRequest {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
+export interface PutRecordsRequest extends StreamReference {
+  readonly DryRun?: boolean;
   readonly Records: readonly PutEntry[];
 }
 
@@ -38,20 +38,39 @@ export interface PutContext {
   readonly keep: boolean;
 }
 
-/** Throws InvalidArgumentException when data and partition key together exceed the stream's limit. */
-export function checkRecordBytes(stream: Stream, bytes: number): void {
+/** A record as its sizes are checked. */
+export interface SizedRecord {
+  readonly dataBytes: number;
+  readonly keyBytes: number;
+}
+
+/**
+ * Holds records against the stream's limit and the request's. Throws ValidationException for data that alone is too long, which
+ * is AWS' answer on streams with the default limit, and InvalidArgumentException for what is so only with its partition key.
+ * `pathOf` says where a record's data stands in the request.
+ */
+export function checkBytes(
+  stream: Stream,
+  records: readonly SizedRecord[],
+  pathOf: (index: number) => string = (index) => `records.${index + 1}.member.data`,
+): void {
   const most = stream.maxRecordSizeInKiB * 1_024;
-  if (bytes > most) {
+  throwViolations(
+    records.flatMap(({ dataBytes }, index) => (dataBytes > most ? [dataTooLong(pathOf(index), most)] : [])),
+  );
+  let requestBytes = 0;
+  for (const { dataBytes, keyBytes } of records) {
+    const bytes = dataBytes + keyBytes;
+    requestBytes += bytes;
+    if (bytes <= most) continue;
     throw new ApiError(
       'InvalidArgumentException',
       `Record size of ${bytes} bytes exceeds the maximum record size of ${most} bytes for stream ${stream.name}.`,
     );
   }
-}
-
-/** Throws InvalidArgumentException when a request's data and partition keys together exceed 10 MiB. */
-export function checkRequestBytes(bytes: number): void {
-  if (bytes > requestBytesMax) throw new ApiError('InvalidArgumentException', 'Records size exceeds 10 MB limit');
+  if (requestBytes > requestBytesMax) {
+    throw new ApiError('InvalidArgumentException', 'Records size exceeds 10 MB limit');
+  }
 }
 
 /** Throws InvalidArgumentException. The pattern of the shape lets numbers of 39 digits pass that exceed 2^128 - 1. */
@@ -60,6 +79,20 @@ export function checkHashKey(explicitHashKey: string | undefined): void {
   throw new ApiError(
     'InvalidArgumentException',
     `Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${explicitHashKey}`,
+  );
+}
+
+/** Throws InvalidArgumentException for a number that no record of the stream has had. Ours always grow, so nothing else is to do. */
+function checkOrdering(stream: Stream, sequenceNumber: string | undefined): void {
+  if (sequenceNumber === undefined) return;
+  const given = stream.shards.some((shard) => {
+    const counter = shard.counterOf(sequenceNumber);
+    return counter !== undefined && counter < shard.nextCounter;
+  });
+  if (given) return;
+  throw new ApiError(
+    'InvalidArgumentException',
+    `ExclusiveMinimumSequenceNumber ${sequenceNumber} used in PutRecord on stream ${stream.name} under account ${accountId} is invalid.`,
   );
 }
 
@@ -76,7 +109,7 @@ export function refusalOf(context: PutContext, shard: Shard, bytes: number, nowM
     tally.failedRecords++;
     return {
       code: 'ProvisionedThroughputExceededException',
-      message: `Rate exceeded for shard ${shard.id} in stream ${shard.stream.name} under account 000000000000.`,
+      message: `Rate exceeded for shard ${shard.id} in stream ${shard.stream.name} under account ${accountId}.`,
     };
   }
   return undefined;
@@ -99,12 +132,14 @@ function accept(context: PutContext, shard: Shard, entry: PutEntry, nowMs: numbe
 
 export function putRecord(context: PutContext, request: PutRecordRequest): unknown {
   const stream = context.account.resolve(request);
-  const bytes = request.Data.length + Buffer.byteLength(request.PartitionKey);
-  checkRecordBytes(stream, bytes);
+  const [dataBytes, keyBytes] = [request.Data.length, Buffer.byteLength(request.PartitionKey)];
+  checkBytes(stream, [{ dataBytes, keyBytes }], () => 'data');
   checkHashKey(request.ExplicitHashKey);
+  checkOrdering(stream, request.SequenceNumberForOrdering);
+  throwDryRun(request);
   const nowMs = Date.now();
   const shard = stream.shardFor(request.PartitionKey, request.ExplicitHashKey);
-  const refusal = refusalOf(context, shard, bytes, nowMs);
+  const refusal = refusalOf(context, shard, dataBytes + keyBytes, nowMs);
   if (refusal !== undefined) {
     throw new ApiError(refusal.code, refusal.message, refusal.code === 'InternalFailure' ? 500 : 400);
   }
@@ -113,14 +148,13 @@ export function putRecord(context: PutContext, request: PutRecordRequest): unkno
 
 export function putRecords(context: PutContext, request: PutRecordsRequest): unknown {
   const stream = context.account.resolve(request);
-  let requestBytes = 0;
-  for (const entry of request.Records) {
-    const bytes = entry.Data.length + Buffer.byteLength(entry.PartitionKey);
-    requestBytes += bytes;
-    checkRecordBytes(stream, bytes);
-    checkHashKey(entry.ExplicitHashKey);
-  }
-  checkRequestBytes(requestBytes);
+  const sized = request.Records.map(({ Data, PartitionKey }) => ({
+    dataBytes: Data.length,
+    keyBytes: Buffer.byteLength(PartitionKey),
+  }));
+  checkBytes(stream, sized);
+  for (const { ExplicitHashKey } of request.Records) checkHashKey(ExplicitHashKey);
+  throwDryRun(request);
   const nowMs = Date.now();
   let failed = 0;
   const results = request.Records.map((entry) => {

@@ -1,8 +1,8 @@
 /** GetShardIterator and GetRecords. Called by api.ts with validated requests. In counting mode there is nothing to read. */
-import { type Account, accountId } from './account.ts';
-import type { Shard } from './stream.ts';
+import { type Account, accountId, type StreamReference } from './account.ts';
+import type { Shard, Stream } from './stream.ts';
 import { Bytes, Moment } from './values.ts';
-import { ApiError } from './wire.ts';
+import { ApiError, throwDryRun } from './wire.ts';
 
 /** How long an iterator can be used, in milliseconds. */
 const iteratorLifeMs = 300_000;
@@ -27,27 +27,35 @@ function iteratorText(shard: Shard, counter: number): string {
   return Buffer.from(JSON.stringify(iterator)).toString('base64');
 }
 
-function shardOf(account: Account, streamName: string, shardId: string): Shard {
-  const shard = account.find(streamName)?.shards.find((candidate) => candidate.id === shardId);
+function shardOf(stream: Stream | undefined, streamName: string, shardId: string): Shard {
+  const shard = stream?.shards.find((candidate) => candidate.id === shardId);
   if (shard !== undefined) return shard;
+  if (!/^shardId-\d{12}$/.test(shardId)) {
+    throw new ApiError(
+      'ResourceNotFoundException',
+      `Could not find shard ${shardId} in stream ${streamName} under account ${accountId}.`,
+    );
+  }
   throw new ApiError(
     'ResourceNotFoundException',
     `Shard ${shardId} in stream ${streamName} under account ${accountId} does not exist`,
   );
 }
 
-interface GetShardIteratorRequest {
-  readonly StreamName?: string;
-  readonly StreamARN?: string;
+interface GetShardIteratorRequest extends StreamReference {
   readonly ShardId: string;
   readonly ShardIteratorType: string;
   readonly StartingSequenceNumber?: string;
   readonly Timestamp?: Moment;
+  readonly DryRun?: boolean;
 }
 
 export function getShardIterator(account: Account, request: GetShardIteratorRequest): unknown {
-  const shard = shardOf(account, account.resolve(request).name, request.ShardId);
-  return { ShardIterator: iteratorText(shard, startingCounter(shard, request)) };
+  const { name, stream } = account.lookUp(request);
+  const shard = shardOf(stream, name, request.ShardId);
+  const counter = startingCounter(shard, request);
+  throwDryRun(request);
+  return { ShardIterator: iteratorText(shard, counter) };
 }
 
 function startingCounter(shard: Shard, request: GetShardIteratorRequest): number {
@@ -63,6 +71,12 @@ function startingCounter(shard: Shard, request: GetShardIteratorRequest): number
   if (atSequenceNumber) {
     const counter = shard.counterOf(sequenceNumber as string);
     if (counter === undefined) {
+      const home = shard.stream.shards.find((other) => other.counterOf(sequenceNumber as string) !== undefined);
+      if (home !== undefined) {
+        throw invalid(
+          `Invalid StartingSequenceNumber. It encodes ${home.id}, while it was used in a call to a shard with ${shard.id}`,
+        );
+      }
       throw invalid(
         `StartingSequenceNumber ${sequenceNumber} used in GetShardIterator on shard ${shard.id} in stream ` +
           `${shard.stream.name} under account ${accountId} is invalid.`,
@@ -88,10 +102,19 @@ function startingCounter(shard: Shard, request: GetShardIteratorRequest): number
   return shard.kept.at(index)?.counter ?? shard.nextCounter;
 }
 
+/** A moment as Java prints it: "Thu Jan 22 01:22:02 UTC 2015". */
+function javaDate(epochMs: number): string {
+  const [weekday, day, month, year, time] = new Date(epochMs).toUTCString().split(/,? /);
+  return `${weekday} ${month} ${day} ${time} UTC ${year}`;
+}
+
 function readIterator(text: string): Iterator {
   try {
     const iterator = JSON.parse(Buffer.from(text, 'base64').toString('utf8')) as Iterator;
-    if (typeof iterator.stream === 'string' && Number.isSafeInteger(iterator.counter)) return iterator;
+    const { stream, shard, counter, madeMs } = iterator;
+    if (typeof stream === 'string' && typeof shard === 'string' && Number.isSafeInteger(counter) && madeMs > 0) {
+      return iterator;
+    }
   } catch {
     // Not of our making: refused below like any other text.
   }
@@ -100,18 +123,19 @@ function readIterator(text: string): Iterator {
 
 export function getRecords(
   account: Account,
-  request: { readonly ShardIterator: string; readonly Limit?: number },
+  request: { readonly ShardIterator: string; readonly Limit?: number; readonly DryRun?: boolean },
 ): unknown {
   const iterator = readIterator(request.ShardIterator);
   const nowMs = Date.now();
   if (nowMs - iterator.madeMs > iteratorLifeMs) {
     throw new ApiError(
       'ExpiredIteratorException',
-      `Iterator expired. The iterator was created at time ${new Date(iterator.madeMs).toUTCString()} while right now it is ` +
-        `${new Date(nowMs).toUTCString()} which is further in the future than the tolerated delay of 300000 milliseconds.`,
+      `Iterator expired. The iterator was created at time ${javaDate(iterator.madeMs)} while right now it is ` +
+        `${javaDate(nowMs)} which is further in the future than the tolerated delay of 300000 milliseconds.`,
     );
   }
-  const shard = shardOf(account, iterator.stream, iterator.shard);
+  const shard = shardOf(account.find(iterator.stream), iterator.stream, iterator.shard);
+  throwDryRun(request);
   const limit = request.Limit ?? recordsMax;
   const records: unknown[] = [];
   let next = iterator.counter;

@@ -7,6 +7,8 @@
  * base64, which is legal and which no AWS client writes, is measured as two characters.
  */
 
+import { recordsMax } from './shapes.ts';
+
 const quote = 0x22;
 const backslash = 0x5c;
 const padding = 0x3d;
@@ -28,6 +30,8 @@ export interface ScannedRecord {
 export class PutRecordsScanner {
   streamName: string | undefined;
   streamArn: string | undefined;
+  dryRun = false;
+  /** At most one more than a request may have. */
   readonly records: ScannedRecord[] = [];
   #depth = 0;
   #closed = false;
@@ -70,10 +74,13 @@ export class PutRecordsScanner {
           break;
         case 0x7d: // }
         case 0x5d: // ]
-          if (this.#depth === recordDepth) this.records.push(this.#record);
+          if (this.#depth === recordDepth && this.records.length <= recordsMax) this.records.push(this.#record);
           this.#depth--;
           this.#member = undefined;
           if (this.#depth === 0) this.#closed = true;
+          break;
+        case 0x74: // t of true
+          if (this.#depth === requestDepth && this.#member === 'DryRun') this.dryRun = true;
           break;
         case 0x2c: // ,
           this.#member = undefined;

@@ -7,6 +7,8 @@ import { hashKeyPattern } from './hash-key.ts';
 export interface StringShape {
   readonly kind: 'string';
   readonly required?: boolean;
+  /** Required where the structure does not have this other member. */
+  readonly requiredUnless?: string;
   readonly pattern?: string;
   readonly oneOf?: readonly string[];
   readonly least?: number;
@@ -15,6 +17,7 @@ export interface StringShape {
 export interface IntegerShape {
   readonly kind: 'integer';
   readonly required?: boolean;
+  readonly requiredUnless?: string;
   readonly least?: number;
   readonly most?: number;
 }
@@ -52,6 +55,7 @@ export const dataBytesMax = 10 * 1024 ** 2;
 export const partitionKeyCharsMax = 256;
 
 const name = { kind: 'string', pattern: '[a-zA-Z0-9_.-]+', least: 1, most: 128 } as const satisfies Shape;
+const streamName = { ...name, requiredUnless: 'StreamARN' } as const satisfies Shape;
 const arn = {
   kind: 'string',
   pattern: 'arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+',
@@ -61,6 +65,8 @@ const arn = {
 const sequenceNumber = { kind: 'string', pattern: '0|([1-9]\\d{0,128})' } as const satisfies Shape;
 const limit = { kind: 'integer', least: 1, most: 10_000 } as const satisfies Shape;
 const token = { kind: 'string', least: 1, most: 1_048_576 } as const satisfies Shape;
+const dryRun = { kind: 'boolean' } as const satisfies Shape;
+const maxRecordSizeInKiB = { kind: 'integer', least: 1_024, most: 10_240 } as const satisfies Shape;
 
 export const partitionKeyShape = {
   kind: 'string',
@@ -79,6 +85,7 @@ export const recordsShape = {
   printed: 'com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@5b2f6d1c',
   member: {
     kind: 'structure',
+    required: true,
     members: { PartitionKey: partitionKeyShape, ExplicitHashKey: explicitHashKeyShape, Data: data },
   },
 } as const satisfies Shape;
@@ -105,11 +112,15 @@ export const operationShapes = {
       PartitionKey: partitionKeyShape,
       ExplicitHashKey: explicitHashKeyShape,
       Data: data,
-      StreamName: name,
+      StreamName: streamName,
       StreamARN: arn,
+      DryRun: dryRun,
     },
   },
-  PutRecords: { kind: 'structure', members: { Records: recordsShape, StreamName: name, StreamARN: arn } },
+  PutRecords: {
+    kind: 'structure',
+    members: { Records: recordsShape, StreamName: streamName, StreamARN: arn, DryRun: dryRun },
+  },
   ListShards: {
     kind: 'structure',
     members: {
@@ -122,16 +133,25 @@ export const operationShapes = {
       StreamARN: arn,
     },
   },
-  DescribeStreamSummary: { kind: 'structure', members: { StreamName: name, StreamARN: arn } },
+  DescribeStreamSummary: { kind: 'structure', members: { StreamName: streamName, StreamARN: arn } },
   CreateStream: {
     kind: 'structure',
     members: {
-      ShardCount: { kind: 'integer', least: 1, most: 100_000 },
+      ShardCount: { kind: 'integer', requiredUnless: 'StreamModeDetails', least: 1, most: 100_000 },
       StreamName: { ...name, required: true },
-      MaxRecordSizeInKiB: { kind: 'integer', least: 1_024, most: 10_240 },
+      StreamModeDetails: {
+        kind: 'structure',
+        members: { StreamMode: { kind: 'string', required: true, oneOf: ['PROVISIONED', 'ON_DEMAND'] } },
+      },
+      MaxRecordSizeInKiB: maxRecordSizeInKiB,
+      RecordDistributionStrategy: { kind: 'string', oneOf: ['USER_PARTITION_KEY', 'AUTO'] },
     },
   },
-  DeleteStream: { kind: 'structure', members: { StreamName: name, StreamARN: arn } },
+  UpdateMaxRecordSize: {
+    kind: 'structure',
+    members: { MaxRecordSizeInKiB: { ...maxRecordSizeInKiB, required: true }, StreamARN: { ...arn, required: true } },
+  },
+  DeleteStream: { kind: 'structure', members: { StreamName: streamName, StreamARN: arn } },
   ListStreams: {
     kind: 'structure',
     members: { Limit: limit, ExclusiveStartStreamName: name, NextToken: token },
@@ -146,14 +166,20 @@ export const operationShapes = {
         oneOf: ['AFTER_SEQUENCE_NUMBER', 'LATEST', 'AT_TIMESTAMP', 'AT_SEQUENCE_NUMBER', 'TRIM_HORIZON'],
       },
       StartingSequenceNumber: sequenceNumber,
-      StreamName: name,
+      StreamName: streamName,
       StreamARN: arn,
       Timestamp: { kind: 'timestamp' },
+      DryRun: dryRun,
     },
   },
   GetRecords: {
     kind: 'structure',
-    members: { Limit: limit, ShardIterator: { kind: 'string', required: true, least: 1, most: 512 }, StreamARN: arn },
+    members: {
+      Limit: limit,
+      ShardIterator: { kind: 'string', required: true, least: 1, most: 512 },
+      StreamARN: arn,
+      DryRun: dryRun,
+    },
   },
 } as const satisfies Record<string, StructureShape>;
 

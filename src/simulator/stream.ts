@@ -103,24 +103,35 @@ export class Shard {
   }
 }
 
+export type StreamMode = 'PROVISIONED' | 'ON_DEMAND';
+
 export class Stream {
   readonly name: string;
   readonly arn: string;
   readonly createdMs: number;
-  readonly maxRecordSizeInKiB: number;
+  readonly mode: StreamMode;
+  maxRecordSizeInKiB: number;
   readonly shards: readonly Shard[];
   readonly kept = new Fifo<KeptRecord>();
   /** Number of the next user event. */
   nextEvent = 1;
-  /** KPL aggregates among the records taken, those that the KCL would drop, and how many events are in the latter. */
+  /** KPL aggregates among the records taken, those of which the KCL would drop events, and how many events. */
   aggregates = 0;
   droppedAggregates = 0;
   droppedEvents = 0;
   /** Records that had to make room for younger ones. */
   evictedRecords = 0;
 
-  constructor(name: string, arn: string, shardCount: number, maxRecordSizeInKiB: number, nowMs: number) {
+  constructor(
+    name: string,
+    arn: string,
+    shardCount: number,
+    maxRecordSizeInKiB: number,
+    mode: StreamMode,
+    nowMs: number,
+  ) {
     this.name = name;
+    this.mode = mode;
     this.arn = arn;
     this.createdMs = nowMs;
     this.maxRecordSizeInKiB = maxRecordSizeInKiB;
@@ -150,8 +161,10 @@ export class Stream {
     return this.shards[low] as Shard;
   }
 
+  /** Forgets counts, budgets and kept records; event numbers begin anew. */
   forget(): void {
     this.kept.clear();
+    this.nextEvent = 1;
     for (const shard of this.shards) shard.forget();
     this.aggregates = 0;
     this.droppedAggregates = 0;

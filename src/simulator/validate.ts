@@ -3,12 +3,14 @@
  * outside their limits are one ValidationException that lists up to ten of them. Returns the request in the types that the
  * operations use: blobs are Buffers, timestamps Moments, members that are null or unknown are gone. Pure.
  */
-import type { BlobShape, IntegerShape, ListShape, Shape, StringShape, StructureShape } from './shapes.ts';
+import type { IntegerShape, ListShape, Shape, StringShape, StructureShape } from './shapes.ts';
 import { Moment } from './values.ts';
 import { ApiError } from './wire.ts';
 
 /** AWS lists so many violations at most. */
 const violationsMax = 10;
+/** Larger numbers become this one, the largest that Java's Integer holds. */
+const integerMax = 2 ** 31 - 1;
 
 export function validateRequest(shape: StructureShape, value: Record<string, unknown>): Record<string, unknown> {
   const request = convertStructure(shape, value);
@@ -18,11 +20,12 @@ export function validateRequest(shape: StructureShape, value: Record<string, unk
   return request;
 }
 
-/** Throws the ValidationException that lists `violations`, if there are any. */
+/** Throws the ValidationException that lists the first ten of `violations`, if there are any. */
 export function throwViolations(violations: readonly string[]): void {
   if (violations.length === 0) return;
-  const counted = `${violations.length} validation error${violations.length === 1 ? '' : 's'} detected: `;
-  throw new ApiError('ValidationException', counted + violations.join('; '));
+  const listed = violations.slice(0, violationsMax);
+  const counted = `${listed.length} validation error${listed.length === 1 ? '' : 's'} detected: `;
+  throw new ApiError('ValidationException', counted + listed.join('; '));
 }
 
 function serialization(message: string): ApiError {
@@ -64,7 +67,7 @@ function convert(shape: Shape, value: unknown): unknown {
       if (typeof value === shape.kind) return value;
       break;
     case 'integer':
-      if (typeof value === 'number') return Math.floor(value);
+      if (typeof value === 'number') return Math.min(Math.floor(value), integerMax);
       break;
     case 'blob':
       if (Buffer.isBuffer(value)) return value;
@@ -95,6 +98,9 @@ function convertStructure(shape: StructureShape, value: Record<string, unknown>)
   return converted;
 }
 
+/** AWS' own words, misspelling included. */
+const badLastCharacter = 'Invalid last non-pad Base64 character dectected';
+
 /** Node's decoder skips what is no base64 and takes the URL alphabet too: both show as a wrong length or as `-` and `_`. */
 function convertBase64(text: string): Buffer {
   const shown = text.length > 64 ? `${text.slice(0, 64)}...` : text;
@@ -106,35 +112,58 @@ function convertBase64(text: string): Buffer {
   const bytes = Buffer.from(text, 'base64');
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
   if (bytes.length !== (text.length / 4) * 3 - padding || text.includes('-') || text.includes('_')) {
-    const found = /[^a-zA-Z0-9+/=]|=[^=]/.exec(text)?.[0] ?? '=';
-    throw serialization(`'${shown}' can not be converted to a Blob: Invalid Base64 character: '${found.charAt(0)}'`);
+    const found = /[^a-zA-Z0-9+/=]|=[^=]/.exec(text)?.[0].charAt(0);
+    const wrong = found === undefined ? badLastCharacter : `Invalid Base64 character: '${found}'`;
+    throw serialization(`'${shown}' can not be converted to a Blob: ${wrong}`);
+  }
+  // Bits of the last character that belong to no byte must be zero.
+  const end = text.slice(-4);
+  if (padding > 0 && Buffer.from(end, 'base64').toString('base64') !== end) {
+    throw serialization(`'${shown}' can not be converted to a Blob: ${badLastCharacter}`);
   }
   return bytes;
 }
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null;
 
 /** AWS prints member names with a small first letter. */
 function printedName(member: string): string {
   return member.charAt(0).toLowerCase() + member.slice(1);
 }
 
-function checkMembers(
+/** Appends what is wrong with the members of `value`, whose own path, with a dot behind it, is `parent`. */
+export function checkMembers(
   shape: StructureShape,
   value: Record<string, unknown>,
   parent: string,
   violations: string[],
 ): void {
   for (const [member, memberShape] of Object.entries(shape.members)) {
-    check(memberShape, value[member], `${parent}${printedName(member)}`, violations);
+    const { requiredUnless } = memberShape as StringShape | IntegerShape;
+    const needed = requiredUnless !== undefined && isAbsent(value[requiredUnless]);
+    const due: Shape = needed ? { ...memberShape, required: true } : memberShape;
+    check(due, value[member], `${parent}${printedName(member)}`, violations);
   }
+}
+
+/** One line of a ValidationException. AWS prints no value (`printed` is empty) where the value may be a secret, as data may. */
+function violation(printed: string, path: string, constraint: string): string {
+  const value = printed === '' ? 'Value' : `Value ${printed}`;
+  return `${value} at '${path}' failed to satisfy constraint: ${constraint}`;
+}
+
+/** The line about data of more than `most` bytes, which stands at `path` in the request. */
+export function dataTooLong(path: string, most: number): string {
+  return violation('', path, `Member must have length less than or equal to ${most}`);
 }
 
 /** Appends what is wrong with `value`, which stands at `path` in the request. */
 export function check(shape: Shape, value: unknown, path: string, violations: string[]): void {
   const violate = (printed: string, constraint: string): void => {
     if (violations.length >= violationsMax) return;
-    violations.push(`Value ${printed} at '${path}' failed to satisfy constraint: ${constraint}`);
+    violations.push(violation(printed, path, constraint));
   };
-  if (value === undefined || value === null) {
+  if (isAbsent(value)) {
     if (shape.required === true) violate('null', 'Member must not be null');
     return;
   }
@@ -144,7 +173,10 @@ export function check(shape: Shape, value: unknown, path: string, violations: st
     case 'integer':
       return checkInteger(shape, value as number, violate);
     case 'blob':
-      return checkBlob(shape, (value as Buffer).length, violate);
+      if (shape.most !== undefined && (value as Buffer).length > shape.most) {
+        violate('', `Member must have length less than or equal to ${shape.most}`);
+      }
+      return;
     case 'list':
       return checkList(shape, value as readonly unknown[], path, violations, violate);
     case 'structure':
@@ -188,13 +220,6 @@ function checkInteger(shape: IntegerShape, value: number, violate: Violate): voi
   }
   if (shape.most !== undefined && value > shape.most) {
     violate(`'${value}'`, `Member must have value less than or equal to ${shape.most}`);
-  }
-}
-
-function checkBlob(shape: BlobShape, length: number, violate: Violate): void {
-  if (shape.most !== undefined && length > shape.most) {
-    const printed = `'java.nio.HeapByteBuffer[pos=0 lim=${length} cap=${length}]'`;
-    violate(printed, `Member must have length less than or equal to ${shape.most}`);
   }
 }
 

@@ -32,6 +32,20 @@ export class ApiError extends Error {
   }
 }
 
+/** For bodies beyond `bodyBytesMax` of exchange.ts. */
+export function bodyTooLarge(): ApiError {
+  return new ApiError('RequestEntityTooLargeException', 'The body is too large.', 413);
+}
+
+/** Throws what AWS answers to a request that would have succeeded but for its DryRun. */
+export function throwDryRun(request: { readonly DryRun?: boolean }): void {
+  if (request.DryRun !== true) return;
+  throw new ApiError(
+    'DryRunOperationException',
+    'The request was rejected because the DryRun parameter was specified.',
+  );
+}
+
 /** The decoded body. Throws SerializationException when it is neither an object nor decodable. */
 export function decodeBody(wire: Wire, body: Buffer): Record<string, unknown> {
   let value: unknown;

@@ -1,17 +1,23 @@
 /**
- * Writes the current table of options into README.md, between its two markers. Run by `npm run readme`; test/tidy/options.test.ts
- * says when it is needed.
+ * Writes the current tables of options and of faults into the READMEs that carry them, between their markers. Run by
+ * `npm run readme`; test/tidy/options.test.ts and test/simulator/readme.test.ts say when it is needed.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tableEnd, tableStart, withOptionTable } from '../../src/daemon/option-table.ts';
+import { withOptionTable } from '../../src/daemon/option-table.ts';
+import { withFaultTable } from '../simulator/fault-table.ts';
 import { root } from './sources.ts';
 
-const readme = join(root, 'README.md');
-const text = withOptionTable(readFileSync(readme, 'utf8'));
-if (text === undefined) {
-  process.stderr.write(`README.md has no ${tableStart} and ${tableEnd}: put them where the table belongs\n`);
-  process.exitCode = 1;
-} else {
-  writeFileSync(readme, text);
+for (const [path, withTable] of [
+  ['README.md', withOptionTable],
+  ['src/simulator/README.md', withFaultTable],
+] as const) {
+  const file = join(root, path);
+  const text = withTable(readFileSync(file, 'utf8'));
+  if (text === undefined) {
+    process.stderr.write(`${path} has lost the markers of its table: put them back where the table belongs\n`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(file, text);
+  }
 }
