@@ -1,6 +1,6 @@
 /**
- * The reading thread of the ring's stress test. Started by producer.ts with its ring; posts a report when the last message is
- * given back or after the first hundred faults.
+ * The reading thread of the ring's stress test. Started by producer.ts with its ring; ends when the last message is given
+ * back, or after some faults. What it finds it counts where the other thread can see it, whatever becomes of this one.
  *
  * It reads some messages ahead, checks each as late as it may (just before it says that it is done), says so newest first, and
  * gives back what it can. When there is nothing to read it looks again for a while, for a wake costs as much as hundreds of
@@ -10,8 +10,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { openArena } from '../../src/ring/arena.ts';
 import type { RingConsumer } from '../../src/ring/consumer.ts';
 import type { RingWaiter } from '../../src/ring/waiting.ts';
+import { type ConsumerStart, Found } from './findings.ts';
 import { isWhole, sequenceAt } from './messages.ts';
-import type { ConsumerReport, ConsumerStart } from './producer.ts';
 
 const start = workerData as ConsumerStart;
 const { place, lengths, messages } = start;
@@ -21,46 +21,51 @@ const Waiter = (await import(start.modules.waiting)).RingWaiter as typeof RingWa
 const consumer = new Consumer(arena, place);
 const waiter = new Waiter(arena, place);
 
+/** Most messages read and not finished. */
 const aheadMax = 64;
+/** After so many faults there is nothing more to learn. */
+const faultsMax = 100;
 /** Turns without a message before it sleeps: some 50 us. */
 const patienceTurns = 2_000;
 /** And one empty turn in so many goes to sleep at once. */
 const sleepAtOnceEvery = 20_011;
+const offsets: number[] = [];
+const { report } = start;
+let expected = 0;
 let emptyTurns = 0;
 let looks = 0;
-const offsets = new Uint32Array(aheadMax);
-const report: ConsumerReport = { received: 0, skipped: 0, repeated: 0, torn: 0, sleeps: 0, checksum: 0 };
-let expected = 0;
-let faults = 0;
 
-/** Reads up to `aheadMax` messages, checks and finishes them; returns how many there were. */
+/**
+ * Reads up to `aheadMax` messages and finishes those read before; the newest stays unfinished until the next turn, so that
+ * there is always something that must not be given back. Returns how many it read.
+ */
 function turn(): number {
-  let count = 0;
-  for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
-    offsets[count++] = offset;
-    if (count === aheadMax) break;
-  }
-  const first = expected;
-  for (let i = 0; i < count; i++) {
-    const sequence = sequenceAt(arena, offsets[i] as number);
-    if (sequence > expected) report.skipped += sequence - expected;
-    if (sequence < expected) report.repeated++;
-    if (sequence !== expected) faults++;
+  const before = offsets.length;
+  while (offsets.length < aheadMax) {
+    const offset = consumer.next();
+    if (offset === 0) break;
+    const sequence = sequenceAt(arena, offset);
+    if (sequence > expected) count(Found.skipped, sequence - expected);
+    if (sequence < expected) count(Found.repeated, 1);
     expected = sequence + 1;
+    offsets.push(offset);
   }
-  for (let i = count - 1; i >= 0; i--) {
-    const offset = offsets[i] as number;
-    if (!isWhole(arena, offset, first + i, lengths)) {
-      report.torn++;
-      faults++;
-    }
-    consumer.markDelivered(offset);
+  const read = offsets.length - before;
+  const first = expected - offsets.length;
+  const finished = read === 0 ? offsets.length : offsets.length - 1;
+  for (let i = finished - 1; i >= 0; i--) {
+    if (!isWhole(arena, offsets[i] as number, first + i, lengths)) count(Found.torn, 1);
+    consumer.markDelivered(offsets[i] as number);
   }
-  report.received += count;
-  report.checksum = (report.checksum + first * count) | 0;
+  offsets.splice(0, finished);
   while (consumer.advance() !== 0);
   consumer.release();
-  return count;
+  if (finished > 0) count(Found.received, finished);
+  return read;
+}
+
+function count(found: number, by: number): void {
+  report[found] = (report[found] as number) + by;
 }
 
 function run(): void {
@@ -69,18 +74,19 @@ function run(): void {
       emptyTurns = 0;
       continue;
     }
-    if (report.received >= messages) break;
+    if ((report[Found.received] as number) >= messages) break;
     emptyTurns++;
     if (emptyTurns < patienceTurns && ++looks % sleepAtOnceEvery !== 0) continue;
     emptyTurns = 0;
     const sleeping = waiter.sleep(consumer.headSeen());
     if (sleeping === undefined) continue;
-    report.sleeps++;
+    count(Found.sleeps, 1);
     void sleeping.then(run);
     return;
   }
-  if (report.received >= messages || faults > 100) {
-    parentPort?.postMessage(report);
+  const faults = report[Found.skipped]! + report[Found.repeated]! + report[Found.torn]!;
+  if (report[Found.received]! >= messages || faults > faultsMax) {
+    parentPort?.postMessage('ended');
     parentPort?.close();
     return;
   }

@@ -5,7 +5,7 @@
 import type { Arena } from '../../src/ring/arena.ts';
 import { entry } from '../../src/ring/layout.ts';
 
-/** How long messages are: mostly up to `usual` bytes, one in 512 anything up to `most`. */
+/** How long messages are: up to `usual` bytes; one in 512 up to 16 times that; one in 65,536 up to `most`, and never more. */
 export interface Lengths {
   readonly usual: number;
   readonly most: number;
@@ -21,7 +21,10 @@ function mixed(value: number): number {
 
 export function lengthOf(sequence: number, { usual, most }: Lengths): number {
   const random = mixed(sequence);
-  return (random & 511) === 0 ? (random >>> 9) % (most + 1) : (random >>> 9) % (usual + 1);
+  const rarity = random & 0xffff;
+  const reach = rarity === 0 ? most : rarity % 512 === 0 ? Math.min(16 * usual, most) : usual;
+  // The bits that decided the rarity say nothing more: another number for the length.
+  return mixed(random) % (reach + 1);
 }
 
 /** Writes message `sequence` into the claimed entry at `offset`. The last word may reach into the entry's alignment. */

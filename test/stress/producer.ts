@@ -10,16 +10,10 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { createArena } from '../../src/ring/arena.ts';
-import { control, controlBytes, payloadBytesMax, type RingPlace } from '../../src/ring/layout.ts';
+import { control, controlBytes, payloadBytesMax } from '../../src/ring/layout.ts';
 import type { RingProducer } from '../../src/ring/producer.ts';
-import { type Lengths, lengthOf, writeMessage } from './messages.ts';
-
-/** URLs of the ring's modules: the real ones, or a build with a seeded mistake. */
-export interface RingModules {
-  readonly producer: string;
-  readonly consumer: string;
-  readonly waiting: string;
-}
+import { type ConsumerStart, Found, type RingModules } from './findings.ts';
+import { lengthOf, writeMessage } from './messages.ts';
 
 export interface Stress {
   readonly messages: number;
@@ -33,25 +27,7 @@ export interface Stress {
   readonly stuckMs?: number;
 }
 
-export interface ConsumerStart {
-  readonly memory: WebAssembly.Memory;
-  readonly place: RingPlace;
-  readonly lengths: Lengths;
-  readonly messages: number;
-  readonly modules: RingModules;
-}
-
-export interface ConsumerReport {
-  received: number;
-  skipped: number;
-  /** Messages that came again or after a later one. */
-  repeated: number;
-  torn: number;
-  sleeps: number;
-  checksum: number;
-}
-
-export interface StressReport extends ConsumerReport {
+export interface StressReport extends Record<keyof typeof Found, number> {
   /** Why it ended before its end; undefined when it did not. */
   readonly broken: string | undefined;
   /** Times that the positions passed 2^31 or 2^32. */
@@ -65,98 +41,147 @@ const realModules: RingModules = {
   waiting: new URL('../../src/ring/waiting.js', import.meta.url).href,
 };
 
+/** Tries to claim before it pauses between them. */
+const patienceTries = 20_000;
 /** Messages that are written before this thread's event loop gets a turn. */
 const sliceMessages = 50_000;
 
 export async function stressRing(stress: Stress): Promise<StressReport> {
-  const { messages, capacity, startPosition, usualLength, modules = realModules, stuckMs = 10_000 } = stress;
-  const place = { controlOffset: 128, entriesOffset: 128 + controlBytes, capacity };
-  const arena = createArena(place.entriesOffset + capacity);
-  const headWord = (place.controlOffset + control.head) >>> 2;
-  const tailWord = (place.controlOffset + control.tail) >>> 2;
-  const sleepingWord = (place.controlOffset + control.sleeping) >>> 2;
-  arena.words[headWord] = startPosition;
-  arena.words[tailWord] = startPosition;
-  const Producer = (await import(modules.producer)).RingProducer as typeof RingProducer;
-  const producer = new Producer(arena, place);
-  const lengths = { usual: Math.min(usualLength, payloadBytesMax(capacity)), most: payloadBytesMax(capacity) };
-  const start: ConsumerStart = { memory: arena.memory, place, lengths, messages, modules };
-  const worker = new Worker(new URL('./consumer.js', import.meta.url), { workerData: start });
-  let ended: { report?: ConsumerReport; broken?: string } | undefined;
-  worker.on('error', (error) => {
-    ended ??= { broken: error.message };
-  });
-  await once(worker, 'message');
-  worker.on('message', (report: ConsumerReport) => {
-    ended ??= report.received < messages ? { report, broken: 'the consumer gave up' } : { report };
-  });
-
+  const producer = new StressProducer(stress);
+  await producer.open();
   const startMs = performance.now();
-  let sequence = 0;
-  let wraps = 0;
-  let position = producer.position();
-  /** Nobody's word: waiting on it is a pause of this thread that lets the other one run on a machine with one core. */
-  const pauseWord = 0;
-  let movedMs = startMs;
-  let tailSeen = startPosition | 0;
+  await producer.run();
+  const seconds = (performance.now() - startMs) / 1000;
+  return { ...(await producer.end()), seconds };
+}
 
-  /** Pauses; false when the consumer has not moved TAIL for too long. */
-  const isMoving = (): boolean => {
-    const tail = Atomics.load(arena.words, tailWord);
-    if (tail !== tailSeen) {
-      tailSeen = tail;
-      movedMs = performance.now();
+class StressProducer {
+  readonly #stress: Stress;
+  readonly #place;
+  readonly #arena;
+  readonly #lengths;
+  readonly #report = new Float64Array(new SharedArrayBuffer(8 * Object.keys(Found).length));
+  #ring!: RingProducer;
+  #worker!: Worker;
+  #broken: string | undefined;
+  #consumerEnded = false;
+  #sequence = 0;
+  #position: number;
+  #wraps = 0;
+  #tailSeen: number;
+  #movedMs = 0;
+
+  constructor(stress: Stress) {
+    const { capacity, startPosition, usualLength } = stress;
+    this.#stress = stress;
+    this.#place = { controlOffset: 128, entriesOffset: 128 + controlBytes, capacity };
+    this.#arena = createArena(this.#place.entriesOffset + capacity);
+    this.#arena.words[this.#word(control.head)] = startPosition;
+    this.#arena.words[this.#word(control.tail)] = startPosition;
+    this.#position = startPosition | 0;
+    this.#tailSeen = this.#position;
+    const most = payloadBytesMax(capacity);
+    this.#lengths = { usual: Math.min(usualLength, most), most };
+  }
+
+  async open(): Promise<void> {
+    const { messages, modules = realModules } = this.#stress;
+    const Producer = (await import(modules.producer)).RingProducer as typeof RingProducer;
+    this.#ring = new Producer(this.#arena, this.#place);
+    const workerData: ConsumerStart = {
+      memory: this.#arena.memory,
+      place: this.#place,
+      lengths: this.#lengths,
+      messages,
+      modules,
+      report: this.#report,
+    };
+    this.#worker = new Worker(new URL('./consumer.js', import.meta.url), { workerData });
+    this.#worker.on('error', (error) => {
+      this.#broken ??= error.message;
+    });
+    await once(this.#worker, 'message');
+    this.#worker.on('message', () => {
+      this.#consumerEnded = true;
+    });
+    this.#movedMs = performance.now();
+  }
+
+  async run(): Promise<void> {
+    const { messages } = this.#stress;
+    while (this.#broken === undefined && !this.#consumerEnded) {
+      if (this.#sequence < messages) this.#writeSlice();
+      else if (!this.#isMoving()) this.#broken ??= 'the consumer does not come to an end';
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    Atomics.wait(arena.words, pauseWord, 0, 0.05);
-    return performance.now() - movedMs < stuckMs;
-  };
-  const publish = (): void => {
-    producer.publish();
-    producer.wake();
-    const next = producer.position();
-    if (Math.sign(next) !== Math.sign(position) && position !== 0) wraps++;
-    position = next;
-  };
+    if (this.#report[Found.received] !== messages) this.#broken ??= 'the consumer gave up';
+  }
+
+  async end(): Promise<Omit<StressReport, 'seconds'>> {
+    await this.#worker.terminate();
+    const found = Object.entries(Found).map(([name, index]) => [name, this.#report[index]]);
+    return { ...Object.fromEntries(found), broken: this.#broken, wraps: this.#wraps };
+  }
+
+  #writeSlice(): void {
+    const { messages, sleepEvery } = this.#stress;
+    const end = Math.min(messages, this.#sequence + sliceMessages);
+    for (; this.#sequence < end; this.#sequence++) {
+      const length = lengthOf(this.#sequence, this.#lengths);
+      const offset = this.#claim(length);
+      if (offset === 0) return;
+      writeMessage(this.#arena, offset, this.#sequence, length);
+      if ((length & 3) === 0) this.#publish();
+      if ((this.#sequence + 1) % sleepEvery === 0 && this.#sequence + 1 < messages && !this.#letItSleep()) return;
+    }
+    this.#publish();
+  }
+
   /** Room for the message, waited for; 0 when none came. */
-  const claim = (length: number): number => {
+  #claim(length: number): number {
     for (let tries = 0; ; tries++) {
-      const offset = producer.claim(length);
+      const offset = this.#ring.claim(length);
       if (offset !== 0) return offset;
-      publish();
-      if (tries > 20_000 && !isMoving()) return 0;
-    }
-  };
-  const writeSlice = (): string | undefined => {
-    const end = Math.min(messages, sequence + sliceMessages);
-    for (; sequence < end; sequence++) {
-      const length = lengthOf(sequence, lengths);
-      const offset = claim(length);
-      if (offset === 0) return `no room for message ${sequence}`;
-      writeMessage(arena, offset, sequence, length);
-      if ((length & 3) === 0) publish();
-      if ((sequence + 1) % stress.sleepEvery !== 0 || sequence + 1 === messages) continue;
-      publish();
-      movedMs = performance.now();
-      while (Atomics.load(arena.words, sleepingWord) === 0) {
-        if (!isMoving()) return `the consumer did not go to sleep after message ${sequence}`;
+      this.#publish();
+      if (tries > patienceTries && !this.#isMoving()) {
+        this.#broken ??= `no room for message ${this.#sequence}`;
+        return 0;
       }
     }
-    publish();
-    return undefined;
-  };
+  }
 
-  movedMs = performance.now();
-  while (ended === undefined && sequence < messages) {
-    const broken = writeSlice();
-    if (broken !== undefined) ended ??= { broken };
-    await new Promise((resolve) => setImmediate(resolve));
+  #letItSleep(): boolean {
+    this.#publish();
+    this.#movedMs = performance.now();
+    while (Atomics.load(this.#arena.words, this.#word(control.sleeping)) === 0) {
+      if (this.#isMoving()) continue;
+      this.#broken ??= `the consumer did not go to sleep after message ${this.#sequence}`;
+      return false;
+    }
+    return true;
   }
-  while (ended === undefined) {
-    if (!isMoving()) ended = { broken: 'the consumer does not come to an end' };
-    await new Promise((resolve) => setImmediate(resolve));
+
+  #publish(): void {
+    this.#ring.publish();
+    this.#ring.wake();
+    const position = this.#ring.position();
+    if (position < 0 !== this.#position < 0) this.#wraps++;
+    this.#position = position;
   }
-  const seconds = (performance.now() - startMs) / 1000;
-  await worker.terminate();
-  const nothing: ConsumerReport = { received: 0, skipped: 0, repeated: 0, torn: 0, sleeps: 0, checksum: 0 };
-  return { ...nothing, ...ended.report, broken: ended.broken, wraps, seconds };
+
+  /** Pauses; false when the consumer has not moved TAIL for too long. */
+  #isMoving(): boolean {
+    const tail = Atomics.load(this.#arena.words, this.#word(control.tail));
+    if (tail !== this.#tailSeen) {
+      this.#tailSeen = tail;
+      this.#movedMs = performance.now();
+    }
+    // Nobody's word: a pause that lets the other thread run on a machine with one core.
+    Atomics.wait(this.#arena.words, 0, 0, 0.05);
+    return performance.now() - this.#movedMs < (this.#stress.stuckMs ?? 10_000);
+  }
+
+  #word(controlWord: number): number {
+    return (this.#place.controlOffset + controlWord) >>> 2;
+  }
 }
