@@ -47,7 +47,7 @@ function strike(fault: WorkerFault): void {
       });
       break;
     case 'heap':
-      for (const held: number[][] = []; ; ) held.push(new Array<number>(100_000).fill(held.length + 0.5));
+      for (const held: number[][] = []; ; ) held.push(Array.from({ length: 100_000 }, (_, i) => i + 0.5));
     default:
       fault satisfies never;
   }
