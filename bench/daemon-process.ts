@@ -47,6 +47,8 @@ export interface DaemonProcessOptions {
   readonly config: string;
   /** Switches of Node's, like those of its profiler. */
   readonly execArgv?: readonly string[];
+  /** Variables beside those of this process. */
+  readonly environment?: NodeJS.ProcessEnv;
   /** Told of the child as soon as there is one: a start that fails must not leave it behind. */
   readonly onSpawn?: (child: ChildProcess) => void;
   /** Each line of the log, as it was printed. */
@@ -54,14 +56,10 @@ export interface DaemonProcessOptions {
 }
 
 /** Resolves when the daemon is ready. */
-export async function startDaemon({
-  config,
-  execArgv = [],
-  onSpawn,
-  onLine,
-}: DaemonProcessOptions): Promise<DaemonProcess> {
+export async function startDaemon(options: DaemonProcessOptions): Promise<DaemonProcess> {
+  const { config, execArgv = [], environment, onSpawn, onLine } = options;
   // The simulator asks for no particular credentials, but the SDK asks for some.
-  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+  const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', ...environment };
   const child = spawn(process.execPath, [...execArgv, binary, 'run', '--config', config], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],

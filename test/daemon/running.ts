@@ -32,8 +32,8 @@ export class Rig {
     return rig;
   }
 
-  /** Starts a daemon on this rig's state directory; `overflow`, and further lines of the config's sections. */
-  async daemon(stream = '', rest = ''): Promise<RunningDaemon> {
+  /** Starts a daemon on this rig's state directory; lines of the stream's section, further sections, and the environment. */
+  async daemon(stream = '', rest = '', environment: NodeJS.ProcessEnv = {}): Promise<RunningDaemon> {
     const config = join(this.directory, 'spillway.toml');
     const socket = join(this.directory, 's.sock');
     const text = `
@@ -54,7 +54,7 @@ address = "127.0.0.1:0"
 stream = "orders"
 ${rest}`;
     writeFileSync(config, text);
-    const daemon = await startDaemon({ config, onSpawn: (child) => this.#daemons.push(child) });
+    const daemon = await startDaemon({ config, environment, onSpawn: (child) => this.#daemons.push(child) });
     return { ...daemon, socket };
   }
 
