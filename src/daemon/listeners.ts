@@ -151,6 +151,12 @@ async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Pro
     nowUs: () => clock.nowUs(),
     onRefusal: (refusal) =>
       log.warn('listener', JSON.stringify(refusal), { listener: 'stdin', state: 'client', code: refusal.error }),
+    onOmitted: (lines) =>
+      log.warn('listener', `${lines} further lines were refused`, {
+        listener: 'stdin',
+        state: 'client',
+        code: 'omitted',
+      }),
   });
   void input.ended.then(() => parts.onInputEnd());
   return {

@@ -33,10 +33,12 @@ export const KeyStatus = {
   found: 0,
   /** The field is absent, or its value is null, a boolean, an object or an array, or something on its path is no object. */
   missing: 1,
-  /** The text is not JSON up to where the field was looked for, or nested deeper than 64, or the key is not UTF-8. */
+  /** The text is not JSON up to where the field was looked for, or nested deeper than 64. */
   malformed: 2,
-  /** The text does not begin with an object. */
+  /** The text does not begin with an object. Whether it is JSON at all was not looked at. */
   notObject: 3,
+  /** The field is there, and its text is not UTF-8. */
+  notUtf8: 4,
 } as const;
 export type KeyStatus = (typeof KeyStatus)[keyof typeof KeyStatus];
 
@@ -201,13 +203,14 @@ export class KeyFinder {
       union |= byte;
     }
     if (offset < end && bytes[offset] === 0x22) {
-      if (union >= 0x80 && !isUtf8(bytes, start, offset)) return KeyStatus.malformed;
+      if (union >= 0x80 && !isUtf8(bytes, start, offset)) return KeyStatus.notUtf8;
       this.keyOffset = start;
       this.keyLength = offset - start;
       return KeyStatus.found;
     }
     const behind = skipString(bytes, offset, end);
-    if (behind === malformed || !isUtf8(bytes, start, behind - 1)) return KeyStatus.malformed;
+    if (behind === malformed) return KeyStatus.malformed;
+    if (!isUtf8(bytes, start, behind - 1)) return KeyStatus.notUtf8;
     this.keyOffset = this.#scratch;
     this.keyLength = unescapeText(bytes, start, behind - 1, this.#scratch, keyScratchBytes);
     return KeyStatus.found;
