@@ -31,6 +31,8 @@ export interface LogLine {
 export interface RunningDaemon {
   readonly process: ChildProcess;
   readonly socket: string;
+  /** Of the HTTP listener. */
+  readonly url: string;
   readonly log: readonly LogLine[];
   ledger(): Promise<Ledger>;
   /** Resolves with the first line, past or to come, that `wanted` accepts. */
@@ -55,13 +57,17 @@ export class Rig {
     return rig;
   }
 
-  /** Starts a daemon on this rig's state directory; `overflow`, and further lines of the config's sections. */
-  async daemon(stream = '', rest = ''): Promise<RunningDaemon> {
+  /**
+   * Starts a daemon on this rig's state directory. `stream`: further lines of its [[stream]]; `rest`: of its HTTP [[listen]], and
+   * further sections; `daemon`: of [daemon].
+   */
+  async daemon(stream = '', rest = '', daemon = ''): Promise<RunningDaemon> {
     const config = join(this.directory, 'spillway.toml');
     const socket = join(this.directory, 's.sock');
     const text = `
 [daemon]
 state_dir = "${this.directory}/state"
+${daemon}
 [[stream]]
 name = "orders"
 region = "us-east-1"
@@ -107,6 +113,7 @@ ${rest}`;
     return {
       process: child,
       socket,
+      url,
       log,
       line,
       exited,
