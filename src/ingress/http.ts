@@ -116,6 +116,9 @@ class Listener implements HttpListener {
       keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
     });
+    // A sender that ends its side behind its request still gets its answer, however long that takes. Node knows the property,
+    // its types do not.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.maxConnections = connectionsMax + turningAwayMax;
     this.#server.setTimeout(idleTimeoutMs, (socket) => this.#silent(socket));
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
@@ -168,6 +171,8 @@ class Listener implements HttpListener {
 
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     this.stats.requests += 1;
+    // Node's parser reads nothing behind a request that wants another protocol: whoever pipelines has to know.
+    if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
     if (this.#turningAway.has(request.socket)) {
       const message = `this listener serves at most ${this.#options.connectionsMax} connections; close one or raise connections_max`;
       response.setHeader('connection', 'close');

@@ -73,6 +73,19 @@ t.test('a request that finds no room in its time is answered 503, one whose body
   t.equal(listener.stats.carryBytes, 0);
 });
 
+t.test('a sender that has ended its side gets its answer, also when the room for its events comes later', async (t) => {
+  const { intake, sender } = await listenHttpForTest(t);
+  let room = 1;
+  intake.verdict = () => (room-- > 0 ? Verdict.ring : Verdict.blocked);
+  const one = sender();
+  one.socket.end(post('one\ntwo\nthree'));
+  await eventually(() => intake.waiting === 1);
+  room = 2;
+  intake.makeRoom();
+  await one.closed;
+  t.match(judgementOf(readAnswers(one.bytes, true)[0]), { accepted: 3, refused: 0 });
+});
+
 t.test('a head that does not come is answered 408 and its connection closed', async (t) => {
   const { sender } = await listenHttpForTest(t, { headersTimeoutMs: 100, requestTimeoutMs: 100 });
   const half = sender();

@@ -241,6 +241,15 @@ t.test('a request without HTTP/1.1 or without keep-alive is answered and its con
   }
 });
 
+t.test('a request that offers another protocol is served in this one, and its connection ended', async (t) => {
+  const { sender, intake } = await listenHttpForTest(t);
+  const one = sender();
+  one.socket.write(post('one', ['connection: Upgrade, HTTP2-Settings', 'upgrade: h2c', 'http2-settings: AAMAAABk']));
+  await one.end();
+  t.match(readAnswers(one.bytes, true)[0], { status: 202, headers: { connection: 'close' } });
+  t.equal(intake.offered.length, 1);
+});
+
 t.test('what is no HTTP, and CONNECT, is answered with its cause and the end', async (t) => {
   const { sender, listener } = await listenHttpForTest(t);
   const cases: [string, number][] = [
