@@ -21,6 +21,14 @@ export const connectFault: ClientFault = {
   message: 'this is no proxy; events go to POST /v1/streams/STREAM/events',
 };
 
+/** The sender has ended its side. */
+export const endedFault: ClientFault = {
+  status: 400,
+  reason: 'Bad Request',
+  code: 'bad_http',
+  message: 'no HTTP: the connection ended inside a body',
+};
+
 /** A whole answer, for a connection that has no request to answer to and is closed behind it. */
 export function bareAnswer({ status, reason, code, message }: ClientFault): string {
   const body = `${JSON.stringify({ error: code, message, retryable: false })}\n`;

@@ -17,7 +17,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CarryPool } from './carry.ts';
 import { type EventsHost, EventsRequest } from './http-events.ts';
-import { bareAnswer, type ClientFault, clientFault, connectFault, listenFailure } from './http-faults.ts';
+import { bareAnswer, type ClientFault, clientFault, connectFault, endedFault, listenFailure } from './http-faults.ts';
 import { headBytesMax, readEventsHead } from './http-head.ts';
 import { Verdict } from './intake.ts';
 
@@ -161,6 +161,10 @@ class Listener implements HttpListener {
     if (beyond) this.stats.connectionsTurnedAway += 1;
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
+    // Of a request that offers another protocol Node's parser keeps faults to itself, the end of its input among them.
+    socket.once('end', () => {
+      if (this.#open.get(socket)?.complete === false) this.#fail(socket, endedFault);
+    });
   }
 
   /** Nothing came from the connection and nothing went to it for the idle time. */
@@ -297,10 +301,14 @@ class Listener implements HttpListener {
       socket.destroy();
       return;
     }
+    this.#fail(socket, clientFault(error));
+  }
+
+  /** Tells why the connection ends here, and what was taken of the request that is being read. */
+  #fail(socket: Duplex, fault: ClientFault): void {
     // Whatever else such a connection brings, it has been told once.
     if (this.#faulty.has(socket)) return;
     this.#faulty.add(socket);
-    const fault = clientFault(error);
     const events = this.#open.get(socket);
     if (events === undefined) {
       this.#answerBare(socket, fault);

@@ -10,7 +10,8 @@ import { createHash } from 'node:crypto';
 
 const magic = Buffer.from('f3899ac2', 'hex');
 const digestLength = 16;
-const utf8 = new TextDecoder('utf-8', { fatal: true });
+// A byte order mark is a character of a key like any other.
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** One event of an aggregate. `data` lies on the aggregate's memory. */
 export interface SubRecord {

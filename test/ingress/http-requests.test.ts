@@ -287,6 +287,17 @@ t.test('nonsense behind a whole request does not change its answer', async (t) =
   t.match(judgementOf(one.answers[0]), { accepted: 2 });
 });
 
+t.test('a sender that ends its side inside a body is told so, also when it offers another protocol', async (t) => {
+  const { intake, sender } = await listenHttpForTest(t);
+  for (const headers of [[], ['connection: upgrade', 'upgrade: websocket']]) {
+    const one = sender();
+    one.socket.end(postChunks(['one\n', 'two'], headers).subarray(0, -9));
+    await one.closed;
+    t.match(judgementOf(readAnswers(one.bytes, true)[0]), { error: 'bad_http', accepted: 1, nextLine: 2 });
+  }
+  t.equal(intake.offered.length, 2);
+});
+
 t.test('a chunk that is none ends the request with what was taken before it', async (t) => {
   const { intake, sender } = await listenHttpForTest(t);
   const one = sender();

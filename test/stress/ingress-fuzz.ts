@@ -36,10 +36,14 @@ export interface FuzzReport {
   /** What the answers add up to. */
   readonly told: { readonly received: number; readonly refused: number };
   readonly soundExpected: number;
-  /** Of the sound events that must arrive: not there, there more than once, with another key. */
-  readonly sound: { readonly lost: number; readonly twice: number; readonly altered: number };
-  /** Resident bytes of the daemon: when warm (a quarter played), at the end, most. */
-  readonly rssBytes: { readonly warm: number; readonly end: number; readonly most: number };
+  /** Numbers of sound events that are not there, there more than once, there with another key. */
+  readonly sound: {
+    readonly lost: readonly number[];
+    readonly twice: readonly number[];
+    readonly altered: readonly number[];
+  };
+  /** Resident bytes of the daemon: the median of each tenth of the run, and most. */
+  readonly rssBytes: { readonly tenths: readonly number[]; readonly most: number };
   /** Open files of the daemon before and after. */
   readonly files: { readonly before: number; readonly after: number };
   readonly exitCode: number | null;
@@ -131,8 +135,8 @@ class FuzzRun {
   }
 
   get figures() {
-    const between = (from: number, to: number): number[] =>
-      this.#rss.filter(({ share }) => share >= from && share <= to).map(({ bytes }) => bytes);
+    const tenth = (index: number): number[] =>
+      this.#rss.filter(({ share }) => Math.min(9, Math.floor(share * 10)) === index).map(({ bytes }) => bytes);
     return {
       connections: this.#connections,
       mutants: this.#mutants,
@@ -140,7 +144,10 @@ class FuzzRun {
       answers: this.#answers,
       told: { received: this.#received, refused: this.#refused },
       soundExpected: this.expected.size,
-      rssBytes: { warm: median(between(0.2, 0.35)), end: median(between(0.85, 1)), most: Math.max(...between(0, 1)) },
+      rssBytes: {
+        tenths: Array.from({ length: 10 }, (_, index) => median(tenth(index))),
+        most: Math.max(...this.#rss.map(({ bytes }) => bytes)),
+      },
     };
   }
 
@@ -227,16 +234,16 @@ async function exchange(address: string | number, bytes: Buffer, below: Below, n
 /** Looks for every sound event in the stream. */
 async function readBack(rig: Rig, expected: ReadonlySet<number>): Promise<FuzzReport['sound']> {
   const seen = new Map<number, number>();
-  let altered = 0;
+  const altered: number[] = [];
   for await (const { data, partitionKey } of rig.simulator.events('orders')) {
     const id = controlOf(Buffer.from(data, 'base64').toString());
     if (id === undefined) continue;
     seen.set(id, (seen.get(id) ?? 0) + 1);
     // Of the lines to the listener without a key field the keys are random.
-    if (partitionKey !== controlKey(id) && !/^[0-9a-f]{16}$/.test(partitionKey)) altered += 1;
+    if (partitionKey !== controlKey(id) && !/^[0-9a-f]{16}$/.test(partitionKey)) altered.push(id);
   }
-  const lost = [...expected].filter((id) => !seen.has(id)).length;
-  const twice = [...seen.values()].filter((times) => times > 1).length;
+  const lost = [...expected].filter((id) => !seen.has(id));
+  const twice = [...seen].flatMap(([id, times]) => (times > 1 ? [id] : []));
   return { lost, twice, altered };
 }
 
