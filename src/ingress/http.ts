@@ -317,12 +317,21 @@ class Listener implements HttpListener {
     } else {
       events.fail(fault);
       socket.end();
+      this.#linger(socket);
     }
   }
 
   /** Answers where there is no request, and closes. */
   #answerBare(socket: Duplex, fault: ClientFault): void {
     socket.on('error', () => {});
-    socket.end(bareAnswer(fault), () => socket.destroy());
+    socket.end(bareAnswer(fault));
+    this.#linger(socket);
+  }
+
+  /** Closes the connection once its sender has, or after {@link lingerMs}: closed with bytes unread it would take the answer along. */
+  #linger(socket: Duplex): void {
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+    socket.resume();
   }
 }
