@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { connect } from '../../src/client/client.ts';
 import { type SimulatorProcess, startSimulator } from '../../src/simulator/process.ts';
 
@@ -59,9 +60,9 @@ export class Rig {
 
   /**
    * Starts a daemon on this rig's state directory. `stream`: further lines of its [[stream]]; `rest`: of its HTTP [[listen]], and
-   * further sections; `daemon`: of [daemon].
+   * further sections; `daemon`: of [daemon]; `stdin`: whether it gets a pipe.
    */
-  async daemon(stream = '', rest = '', daemon = ''): Promise<RunningDaemon> {
+  async daemon(stream = '', rest = '', daemon = '', stdin: 'ignore' | 'pipe' = 'ignore'): Promise<RunningDaemon> {
     const config = join(this.directory, 'spillway.toml');
     const socket = join(this.directory, 's.sock');
     const text = `
@@ -86,12 +87,12 @@ ${rest}`;
     const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
     const child = spawn(process.execPath, [binary, 'run', '--config', config], {
       env,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: [stdin, 'pipe', 'inherit'],
     });
     this.#daemons.push(child);
     const log: LogLine[] = [];
     let waiting: { wanted: (line: LogLine) => boolean; resolve: (line: LogLine) => void }[] = [];
-    createInterface({ input: child.stdout }).on('line', (printed) => {
+    createInterface({ input: child.stdout as Readable }).on('line', (printed) => {
       const line = JSON.parse(printed) as LogLine;
       log.push(line);
       waiting = waiting.filter(({ wanted, resolve }) => {
