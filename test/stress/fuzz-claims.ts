@@ -4,6 +4,10 @@
 import type { Test } from 'tap';
 import { type FuzzOptions, fuzzIngress } from './ingress-fuzz.ts';
 
+/** The daemon's memory_budget of 64 MiB, and what Node, the SDK and their garbage take beside it. */
+const residentBytesMax = 288 * 1024 * 1024;
+/** From so many mutants on a run is long enough to tell growth from warming up. */
+const levelMutantsMin = 500_000;
 /** Garbage of a collector that sees no need; a leak of 50 bytes a mutant is more in a million. */
 const growthBytesMax = 32 * 1024 * 1024;
 
@@ -22,10 +26,12 @@ export async function claimsOfFuzz(t: Test, options: FuzzOptions): Promise<void>
   );
   t.ok(report.soundExpected > options.mutants / 10, `${report.soundExpected} sound events between the mutants`);
   t.strictSame(sound, { lost: [], twice: [], altered: [] }, 'each of them arrived once, as it was sent');
-  t.ok(
-    rssBytes.end - rssBytes.warm < growthBytesMax,
-    `${rssBytes.warm} resident bytes when warm, ${rssBytes.end} at the end`,
-  );
+  t.ok(rssBytes.most < residentBytesMax, `at most ${rssBytes.most} resident bytes`);
+  const [warm, end] = [rssBytes.tenths[4] as number, rssBytes.tenths[9] as number];
+  // A short run ends before the daemon has touched all of its budget.
+  if (options.mutants >= levelMutantsMin) {
+    t.ok(end - warm < growthBytesMax, `${warm} resident bytes half-way, ${end} at the end`);
+  }
   t.ok(files.after <= files.before + 8, `${files.before} open files before, ${files.after} after`);
   t.equal(exitCode, 0, 'the daemon ends in good order');
 }
