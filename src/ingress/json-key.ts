@@ -8,7 +8,6 @@
  */
 import { assert } from '../base/assert.ts';
 import { SpillwayError } from '../base/errors.ts';
-import type { Arena } from '../ring/arena.ts';
 import { malformed, skipColon, skipNumber, skipSpace, skipString, skipValue } from './json-scan.ts';
 import { bytesEqual, isUtf8, unescapeText } from './json-text.ts';
 
@@ -99,11 +98,11 @@ export class KeyFinder {
   readonly #names: readonly Uint8Array[];
   readonly #verbatim: readonly boolean[];
 
-  /** `scratchOffset`: {@link keyScratchBytes} of the arena that nobody else writes while an event is being offered. */
-  constructor(arena: Arena, scratchOffset: number, path: KeyPath) {
-    assert(scratchOffset >= 0 && scratchOffset + keyScratchBytes <= arena.length, 'the scratch lies in the arena');
+  /** `bytes`: the arena's, or what else holds the events. `scratchOffset`: {@link keyScratchBytes} of it that nobody else writes while an event is being offered. */
+  constructor(bytes: Uint8Array, scratchOffset: number, path: KeyPath) {
+    assert(scratchOffset >= 0 && scratchOffset + keyScratchBytes <= bytes.length, 'the scratch lies in the memory');
     this.path = path;
-    this.#bytes = arena.bytes;
+    this.#bytes = bytes;
     this.#scratch = scratchOffset;
     this.#names = path.names;
     this.#verbatim = path.names.map(needsNoEscape);

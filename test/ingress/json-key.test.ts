@@ -11,7 +11,7 @@ const scratchOffset = 1 << 19;
 
 /** Looks for `path` in `text`; the text lies between other JSON text, which must never be read. */
 function find(path: string, text: string | Buffer): { status: KeyStatus; key: string | undefined } {
-  const finder = new KeyFinder(arena, scratchOffset, compileKeyPath(path));
+  const finder = new KeyFinder(arena.bytes, scratchOffset, compileKeyPath(path));
   const bytes = Buffer.from(text);
   arena.bytes.fill(0x7d, 0, 1000 + bytes.length + 64);
   arena.bytes.set(bytes, 1000);

@@ -49,7 +49,7 @@ export interface LineRules {
 export const scratchOffset = 786_432;
 
 export function keyFinderFor(arena: Arena, keyField: string | undefined): KeyFinder | undefined {
-  return keyField === undefined ? undefined : new KeyFinder(arena, scratchOffset, compileKeyPath(keyField));
+  return keyField === undefined ? undefined : new KeyFinder(arena.bytes, scratchOffset, compileKeyPath(keyField));
 }
 
 export async function listenForTest(t: Test, options: BenchOptions = {}): Promise<Bench> {
