@@ -155,7 +155,9 @@ class HttpSender implements EventSender {
     }
     // Beyond so many the daemon only counts: which lines they are is not known.
     const others = lines[judged - 1]?.origin;
-    for (; left > 0 && others !== undefined; left -= 1) this.tally.refuse('others', 'refused before this line', others);
+    if (others !== undefined) {
+      for (; left > 0; left -= 1) this.tally.refuse('others', 'refused, at this line or before it', others);
+    }
     return lines.slice(judged);
   }
 

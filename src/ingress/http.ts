@@ -83,6 +83,8 @@ class Listener implements HttpListener {
   /** Connections that are served, and those beyond the limit. */
   readonly #served = new Set<Duplex>();
   readonly #turningAway = new Set<Duplex>();
+  /** Connections that end behind an answer that was given. */
+  readonly #leaving = new WeakSet<Duplex>();
   /** Connections that have brought what is no HTTP. */
   readonly #faulty = new WeakSet<Duplex>();
   #closed: Promise<void> | undefined;
@@ -110,6 +112,8 @@ class Listener implements HttpListener {
     };
     this.#server = createServer({
       maxHeaderSize: headBytesMax,
+      // Asked in #serve: Node's own answer leaves the requests behind it to be taken and not answered.
+      requireHostHeader: false,
       headersTimeout: headersTimeoutMs,
       // Node's own clock is only for what has no EventsRequest, whose timer gives a better answer.
       requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs + 4 * checkIntervalMs),
@@ -174,7 +178,18 @@ class Listener implements HttpListener {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    if (this.#leaving.has(request.socket)) {
+      // It came in one piece with a request whose answer ends the connection: taken, it could not be answered.
+      request.resume();
+      return;
+    }
     this.stats.requests += 1;
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+      response.setHeader('connection', 'close');
+      const message = 'no HTTP/1.1: the request has no Host header';
+      this.#refuse(request, response, expectsContinue, { status: 400, code: 'bad_http', message });
+      return;
+    }
     // Node's parser reads nothing behind a request that wants another protocol: whoever pipelines has to know.
     if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
     if (this.#turningAway.has(request.socket)) {
@@ -276,6 +291,7 @@ class Listener implements HttpListener {
     if (response.headersSent || response.destroyed) return;
     const text = `${JSON.stringify(body)}\n`;
     if (this.#closed !== undefined || request.socket.destroyed) response.setHeader('connection', 'close');
+    if (!response.shouldKeepAlive || response.getHeader('connection') === 'close') this.#leaving.add(request.socket);
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
@@ -306,8 +322,8 @@ class Listener implements HttpListener {
 
   /** Tells why the connection ends here, and what was taken of the request that is being read. */
   #fail(socket: Duplex, fault: ClientFault): void {
-    // Whatever else such a connection brings, it has been told once.
-    if (this.#faulty.has(socket)) return;
+    // Whatever else such a connection brings, its sender has been told why it ends.
+    if (this.#faulty.has(socket) || this.#leaving.has(socket)) return;
     this.#faulty.add(socket);
     const events = this.#open.get(socket);
     if (events === undefined) {

@@ -250,6 +250,23 @@ t.test('a request that offers another protocol is served in this one, and its co
   t.equal(intake.offered.length, 1);
 });
 
+t.test('nothing is taken behind a request whose answer ends the connection', async (t) => {
+  const { sender, intake } = await listenHttpForTest(t);
+  const ending = [
+    post('x', ['expect: 100-continue'], '/v1/streams/nowhere/events'),
+    Buffer.from('GET /healthz HTTP/1.1\r\n\r\n'),
+    bare('GET /healthz HTTP/1.0'),
+    post('', ['connection: upgrade', 'upgrade: h2c']),
+  ];
+  for (const first of ending) {
+    const one = sender();
+    one.socket.write(Buffer.concat([Buffer.from(first), post('one\ntwo')]));
+    await one.end();
+    t.equal(readAnswers(one.bytes, true).length, 1);
+  }
+  t.equal(intake.offered.length, 0, 'what cannot be answered is not taken');
+});
+
 t.test('what is no HTTP, and CONNECT, is answered with its cause and the end', async (t) => {
   const { sender, listener } = await listenHttpForTest(t);
   const cases: [string, number][] = [

@@ -115,7 +115,7 @@ class FuzzRun {
   readonly expected = new Set<number>();
   readonly #options: FuzzOptions;
   readonly #addresses: Readonly<Record<Scenario['to'], string | number>>;
-  readonly #residentBytes: () => number;
+  readonly #measure: () => number;
   readonly #mutations: Record<string, number> = {};
   readonly #answers: Record<string, number> = {};
   readonly #rss: { readonly share: number; readonly bytes: number }[] = [];
@@ -127,11 +127,11 @@ class FuzzRun {
   constructor(
     options: FuzzOptions,
     addresses: Readonly<Record<Scenario['to'], string | number>>,
-    residentBytes: () => number,
+    measure: () => number,
   ) {
     this.#options = options;
     this.#addresses = addresses;
-    this.#residentBytes = residentBytes;
+    this.#measure = measure;
   }
 
   get figures() {
@@ -168,7 +168,7 @@ class FuzzRun {
   }
 
   #sample(): void {
-    this.#rss.push({ share: this.#mutants / this.#options.mutants, bytes: this.#residentBytes() });
+    this.#rss.push({ share: this.#mutants / this.#options.mutants, bytes: this.#measure() });
   }
 
   /** Senders that break off in the middle; nobody can say what was taken of what they sent. */
@@ -197,7 +197,9 @@ class FuzzRun {
     } catch (error) {
       const repeat = `SEED=${this.#options.seed}, connection ${index}, to ${scenario.to}`;
       const bytes = scenario.bytes.subarray(0, 3_000).toString('latin1');
-      throw new Error(`${repeat}: ${String(error)}\nsent ${JSON.stringify(bytes)}\nheard ${heard.toString('latin1')}`);
+      throw new Error(`${repeat}: ${String(error)}\nsent ${JSON.stringify(bytes)}\nheard ${heard.toString('latin1')}`, {
+        cause: error,
+      });
     }
     for (const names of scenario.mutants) for (const name of names) add(this.#mutations, name);
     for (const name of counted.answers) add(this.#answers, name);
