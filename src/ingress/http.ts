@@ -165,6 +165,11 @@ class Listener implements HttpListener {
     if (beyond) this.stats.connectionsTurnedAway += 1;
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
+    // How Node closes behind a last answer: at once, which takes the answer along where bytes are unread (RFC 9112, 9.6).
+    socket.destroySoon = () => {
+      socket.end();
+      this.#linger(socket);
+    };
     // Of a request that offers another protocol Node's parser keeps faults to itself, the end of its input among them.
     socket.once('end', () => {
       if (this.#open.get(socket)?.complete === false) this.#fail(socket, endedFault);
@@ -313,17 +318,14 @@ class Listener implements HttpListener {
 
   /** Bytes that are no HTTP, or too slow or too many for a head. */
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    if (!socket.writable || error.code === 'ECONNRESET') {
-      socket.destroy();
-      return;
-    }
-    this.#fail(socket, clientFault(error));
+    // Of a connection that lingers nothing is understood any more; it is left to its sender's end, or the timer's.
+    if (this.#faulty.has(socket) || this.#leaving.has(socket)) return;
+    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    else this.#fail(socket, clientFault(error));
   }
 
   /** Tells why the connection ends here, and what was taken of the request that is being read. */
   #fail(socket: Duplex, fault: ClientFault): void {
-    // Whatever else such a connection brings, its sender has been told why it ends.
-    if (this.#faulty.has(socket) || this.#leaving.has(socket)) return;
     this.#faulty.add(socket);
     const events = this.#open.get(socket);
     if (events === undefined) {

@@ -304,6 +304,26 @@ t.test('nonsense behind a whole request does not change its answer', async (t) =
   t.match(judgementOf(one.answers[0]), { accepted: 2 });
 });
 
+t.test('a sender that is still writing when its connection is ended reads the answer nevertheless', async (t) => {
+  const { sender } = await listenHttpForTest(t);
+  for (const first of [post('one', ['connection: close']), 'nonsense\r\n\r\n', bare('GET /healthz HTTP/1.0')]) {
+    const one = sender();
+    one.socket.pause();
+    one.socket.write(first);
+    // What the daemon does not read must not cost the sender its answer.
+    for (let index = 0; index < 50; index += 1) {
+      one.socket.write('x'.repeat(1_000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    one.socket.resume();
+    await one.end();
+    t.equal(readAnswers(one.bytes, true).length, 1);
+    t.equal(one.socket.errored, null, 'no reset');
+    one.socket.end();
+    await one.closed;
+  }
+});
+
 t.test('a sender that ends its side inside a body is told so, also when it offers another protocol', async (t) => {
   const { intake, sender } = await listenHttpForTest(t);
   for (const headers of [[], ['connection: upgrade', 'upgrade: websocket']]) {

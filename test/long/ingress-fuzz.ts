@@ -8,4 +8,7 @@ import { claimsOfFuzz } from '../stress/fuzz-claims.ts';
 const mutants = Number(process.env['FUZZ_MUTANTS'] ?? 1_000_000);
 const seed = Number(process.env['SEED'] ?? 20_261_124);
 
-t.test(`${mutants} mutants`, { timeout: 600_000 }, (t) => claimsOfFuzz(t, { mutants, seed }));
+const timeoutMs = 600_000;
+
+t.setTimeout(timeoutMs);
+t.test(`${mutants} mutants`, { timeout: timeoutMs }, (t) => claimsOfFuzz(t, { mutants, seed }));

@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Ledger, Rig, until } from '../daemon/running.ts';
+import { type Ledger, type LogLine, Rig, until } from '../daemon/running.ts';
 import { RawSender } from '../ingress/unix-harness.ts';
 import { bodiesScenario, requestScenario } from './http-scenarios.ts';
 import { eventBytesMax } from './mutations.ts';
@@ -93,7 +93,9 @@ export async function fuzzIngress(
   const ledger = await until(
     () => daemon.ledger(),
     ({ delivered, accepted, inFlight, dlq }) => delivered === accepted && inFlight === 0 && dlq === 0,
-  );
+  ).catch((error: unknown) => {
+    throw new Error(`${String(error)}; ${remarks(daemon.log)}`, { cause: error });
+  });
   await run.vanish(options.mutants / vanishingShare);
   await until(
     () => daemon.ledger(),
@@ -247,6 +249,16 @@ async function readBack(rig: Rig, expected: ReadonlySet<number>): Promise<FuzzRe
   const lost = [...expected].filter((id) => !seen.has(id));
   const twice = [...seen].flatMap(([id, times]) => (times > 1 ? [id] : []));
   return { lost, twice, altered };
+}
+
+/** What the daemon logged of note. */
+function remarks(log: readonly LogLine[]): string {
+  const routine = ['latency', 'ledger', 'backlog', 'ready'];
+  return log
+    .filter(({ kind }) => !routine.includes(kind))
+    .slice(-20)
+    .map((line) => JSON.stringify(line))
+    .join('\n');
 }
 
 function add(counts: Record<string, number>, name: string): void {
