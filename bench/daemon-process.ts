@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { Ledger } from '../src/observe/ledger.ts';
 
 const binary = new URL('../src/main.js', import.meta.url).pathname;
@@ -31,6 +32,8 @@ export interface LogLine {
 
 export interface DaemonProcess {
   readonly process: ChildProcess;
+  /** Of the HTTP listener. */
+  readonly url: string;
   readonly log: readonly LogLine[];
   /** Of the configuration's HTTP listener, which there must be. */
   status(): Promise<Status>;
@@ -49,6 +52,8 @@ export interface DaemonProcessOptions {
   readonly execArgv?: readonly string[];
   /** Variables beside those of this process. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** `pipe`: the configuration has a listener on it. */
+  readonly stdin?: 'ignore' | 'pipe';
   /** Told of the child as soon as there is one: a start that fails must not leave it behind. */
   readonly onSpawn?: (child: ChildProcess) => void;
   /** Each line of the log, as it was printed. */
@@ -57,18 +62,18 @@ export interface DaemonProcessOptions {
 
 /** Resolves when the daemon is ready. */
 export async function startDaemon(options: DaemonProcessOptions): Promise<DaemonProcess> {
-  const { config, execArgv = [], environment, onSpawn, onLine } = options;
+  const { config, execArgv = [], environment, stdin = 'ignore', onSpawn, onLine } = options;
   // The simulator asks for no particular credentials, but the SDK asks for some.
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', ...environment };
   const child = spawn(process.execPath, [...execArgv, binary, 'run', '--config', config], {
     env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: [stdin, 'pipe', 'inherit'],
   });
   onSpawn?.(child);
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const log: LogLine[] = [];
   let waiting: { wanted: (line: LogLine) => boolean; resolve: (line: LogLine) => void }[] = [];
-  createInterface({ input: child.stdout }).on('line', (printed) => {
+  createInterface({ input: child.stdout as Readable }).on('line', (printed) => {
     const line = JSON.parse(printed) as LogLine;
     log.push(line);
     onLine?.(line, printed);
@@ -91,6 +96,7 @@ export async function startDaemon(options: DaemonProcessOptions): Promise<Daemon
   const status = async (): Promise<Status> => (await (await fetch(`${url}/v1/status`)).json()) as Status;
   return {
     process: child,
+    url,
     log,
     status,
     ledger: async () => (await status()).ledger,

@@ -52,7 +52,7 @@ function report(name: string, run: () => number): void {
 }
 
 function finderCase(path: string): () => number {
-  const finder = new KeyFinder(arena, scratchOffset, compileKeyPath(path));
+  const finder = new KeyFinder(arena.bytes, scratchOffset, compileKeyPath(path));
   return () => {
     let sum = 0;
     for (let start = 0; start < eventCount * eventBytes; start += eventBytes) {

@@ -4,18 +4,18 @@
  *
  * Long because options, progress and summary belong to one command.
  */
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SingleBar } from 'cli-progress';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { SpillwayError } from '../base/errors.ts';
+import { SpillwayError, toPlainError } from '../base/errors.ts';
 import type { EventSender, SendTally } from '../client/event-sender.ts';
 import { openFrameSender } from '../client/frame-sender.ts';
 import { openHttpSender } from '../client/http-sender.ts';
-import { jsonKey } from '../client/json-field.ts';
-import { lineBatches } from '../client/line-batches.ts';
+import { JsonField } from '../client/json-field.ts';
+import { lineBatches, type NumberedLine } from '../client/line-batches.ts';
 import { Pacer } from '../client/pacer.ts';
 
 /** Where the command reads and writes, and how it learns of Ctrl-C; the process itself unless a test gives another. */
@@ -83,23 +83,39 @@ async function send(files: readonly string[], options: SendOptions, surroundings
 }
 
 interface Source {
+  /** As a refusal names it. */
+  readonly name: string;
   readonly stream: Readable;
   /** 0: unknown. */
   readonly bytes: number;
 }
 
 async function openSource(file: string, stdin: Readable): Promise<Source> {
-  if (file === '-') return { stream: stdin, bytes: 0 };
+  if (file === '-') return { name: 'stdin', stream: stdin, bytes: 0 };
   const facts = await stat(file).catch((error: unknown) => {
-    throw new SpillwayError('file_unreadable', `cannot read ${file}: ${String(error)}`, {
-      fields: { file },
-      cause: error,
-    });
+    throw unreadable(file, error);
   });
-  return { stream: createReadStream(file, { highWaterMark: 262_144 }), bytes: facts.size };
+  if (facts.isDirectory()) throw unreadable(file, Object.assign(new Error(), { code: 'EISDIR' }));
+  await access(file, constants.R_OK).catch((error: unknown) => {
+    throw unreadable(file, error);
+  });
+  return { name: file, stream: createReadStream(file, { highWaterMark: 262_144 }), bytes: facts.size };
 }
 
-function openSender(options: SendOptions, { env }: SendProcess): EventSender | Promise<EventSender> {
+function unreadable(file: string, cause: unknown): SpillwayError {
+  const { code, message } = toPlainError(cause);
+  const cures: Readonly<Record<string, string>> = {
+    ENOENT: 'there is no such file',
+    EACCES: 'no permission: run as a user that may read it',
+    EISDIR: 'it is a directory: name the files in it',
+  };
+  return new SpillwayError('file_unreadable', `cannot read ${file}: ${cures[code] ?? message}`, {
+    fields: { file },
+    cause,
+  });
+}
+
+function openSender(options: SendOptions, { env }: SendProcess): Promise<EventSender> {
   const to = options.to ?? env['SPILLWAY_SOCKET'] ?? addressDefault;
   const rules = {
     retriesMax: options.wait === true ? Number.POSITIVE_INFINITY : options.retries,
@@ -107,7 +123,13 @@ function openSender(options: SendOptions, { env }: SendProcess): EventSender | P
       await sleep(ms);
     },
   };
+  if (to.startsWith('https://')) {
+    throw new SpillwayError('usage', `--to ${to}: the daemon speaks http:// only; put a proxy with TLS in front of it`);
+  }
   if (!to.startsWith('http://')) {
+    // A relative path may have a colon too; one that looks like an address and is no file is one.
+    if (/^[^/]+:\d+$/.test(to))
+      throw new SpillwayError('usage', `--to ${to} is neither a path nor a URL: write http://${to}`);
     const stream = options.stream === undefined ? {} : { stream: options.stream };
     return openFrameSender({ path: to, ack: options.ack, ...stream }, rules);
   }
@@ -124,17 +146,17 @@ function openSender(options: SendOptions, { env }: SendProcess): EventSender | P
 class Run {
   interrupted = false;
   readonly #sender: EventSender;
-  readonly #options: SendOptions;
   readonly #sources: readonly Source[];
   readonly #surroundings: SendProcess;
   readonly #pacer: Pacer | undefined;
+  readonly #field: JsonField | undefined;
   readonly #stop = new AbortController();
 
   constructor(sender: EventSender, options: SendOptions, sources: readonly Source[], surroundings: SendProcess) {
     this.#sender = sender;
-    this.#options = options;
     this.#sources = sources;
     this.#surroundings = surroundings;
+    this.#field = options.key === undefined ? undefined : new JsonField(options.key);
     this.#pacer = options.rate === undefined ? undefined : new Pacer(options.rate, () => performance.now());
   }
 
@@ -143,7 +165,7 @@ class Run {
     this.#surroundings.on('SIGINT', onSignal);
     const bar = this.#progress();
     try {
-      for (const { stream } of this.#sources) await this.#feed(stream, bar);
+      for (const source of this.#sources) await this.#feed(source, bar);
       await this.#sender.finish();
     } finally {
       bar?.stop();
@@ -153,18 +175,21 @@ class Run {
     }
   }
 
-  async #feed(stream: Readable, bar: SingleBar | undefined): Promise<void> {
+  async #feed({ stream, name }: Source, bar: SingleBar | undefined): Promise<void> {
     const { tally } = this.#sender;
     this.#stop.signal.addEventListener('abort', () => stream.destroy(), { once: true });
     try {
       for await (const { lines, bytesRead, tooLong } of lineBatches(stream, lineBytesMax)) {
-        if (tooLong > 0) {
-          tally.events += tooLong;
-          tally.refuse('event_too_large', tooLong);
+        for (const line of tooLong) {
+          tally.events += 1;
+          tally.refuse('event_too_large', `longer than ${lineBytesMax} bytes, as no event may be`, {
+            file: name,
+            line,
+          });
         }
         for (const line of lines) {
           if (this.interrupted) return;
-          const room = this.#one(line, tally);
+          const room = this.#one(line, name);
           if (room !== undefined) await room;
         }
         bar?.increment(bytesRead, { events: tally.events, refused: tally.refused });
@@ -176,18 +201,15 @@ class Run {
   }
 
   /** Undefined when the next line may follow at once: a promise per line would cost more than sending it. */
-  #one(line: Buffer, tally: SendTally): Promise<void> | undefined {
-    let key: string | undefined;
-    if (this.#options.key !== undefined) {
-      const found = jsonKey(line, this.#options.key);
-      if (found.kind === 'refused') {
-        tally.events += 1;
-        tally.refuse(found.code);
-        return undefined;
-      }
-      key = found.key;
+  #one({ bytes, number }: NumberedLine, file: string): Promise<void> | undefined {
+    const origin = { file, line: number };
+    const found = this.#field?.keyOf(bytes);
+    if (found?.kind === 'refused') {
+      this.#sender.tally.events += 1;
+      this.#sender.tally.refuse(found.code, found.message, origin);
+      return undefined;
     }
-    const room = this.#sender.send(key, line);
+    const room = this.#sender.send(found?.key, bytes, origin);
     const waitMs = this.#pacer?.next() ?? 0;
     if (waitMs > 0) return this.#pause(waitMs).then(() => this.#sender.room());
     return room ? undefined : this.#sender.room();
@@ -223,13 +245,16 @@ class Run {
 }
 
 function summarize(tally: SendTally, seconds: number, options: SendOptions, { stdout, stderr }: SendProcess): void {
-  const { events, bytes, accepted, resent, unknown, refused, refusedByCode } = tally;
+  const { events, bytes, accepted, resent, unknown, refused, refusedByCode, refusedLines } = tally;
   const eventsPerSecond = Math.round(events / Math.max(seconds, 0.001));
   if (options.json === true) {
-    const summary = { events, bytes, accepted, refused, refusedByCode, resent, unknown, seconds, eventsPerSecond };
+    const counts = { events, bytes, accepted, refused, refusedByCode, resent, unknown };
+    const summary = { ...counts, refusedLines, seconds, eventsPerSecond };
     stdout.write(`${JSON.stringify(summary)}\n`);
     return;
   }
+  for (const { file, line, code, message } of refusedLines) stderr.write(`${file}:${line}: ${code}: ${message}\n`);
+  if (refused > refusedLines.length) stderr.write(`… and ${refused - refusedLines.length} more\n`);
   const codes = Object.entries(refusedByCode).map(([code, count]) => `${count} ${code}`);
   const parts = [
     `${events} events, ${bytes} bytes in ${seconds.toFixed(2)} s (${eventsPerSecond}/s)`,

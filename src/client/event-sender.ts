@@ -5,8 +5,11 @@
 
 export interface EventSender {
   readonly tally: SendTally;
-  /** Takes one event; `key` undefined: the daemon chooses. False: wait for `room` before the next. */
-  send(key: string | undefined, data: Buffer): boolean;
+  /**
+   * Takes one event; `key` undefined: the daemon chooses. `origin`: where it comes from, as a refusal tells it (`FILE:LINE`).
+   * False: wait for `room` before the next.
+   */
+  send(key: string | undefined, data: Buffer, origin: Origin): boolean;
   /** Resolves when there is room for more. Rejects when the daemon is lost. */
   room(): Promise<void>;
   /** Resolves when each event has an outcome. Rejects when that cannot be known; the tally says of how many. */
@@ -16,6 +19,21 @@ export interface EventSender {
   /** Breaks off at once. */
   destroy(): void;
 }
+
+/** A line of a file. */
+export interface Origin {
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+export interface RefusedLine extends Origin {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Refused lines that are told one by one; the others are counted. */
+const refusedLinesMax = 10;
 
 /** How the sending stands. Events that were refused and are to be sent again are in none of the sums. */
 export class SendTally {
@@ -27,9 +45,12 @@ export class SendTally {
   /** Sent on a connection that was lost before an answer came. */
   unknown = 0;
   readonly refusedByCode: Record<string, number> = {};
+  /** The first lines that were refused for good. */
+  readonly refusedLines: RefusedLine[] = [];
 
-  refuse(code: string, count = 1): void {
-    this.refusedByCode[code] = (this.refusedByCode[code] ?? 0) + count;
+  refuse(code: string, message: string, { file, line }: Origin): void {
+    this.refusedByCode[code] = (this.refusedByCode[code] ?? 0) + 1;
+    if (this.refusedLines.length < refusedLinesMax) this.refusedLines.push({ file, line, code, message });
   }
 
   get refused(): number {

@@ -7,11 +7,12 @@ import { assert } from '../base/assert.ts';
 import type { SpillwayError } from '../base/errors.ts';
 import type { Refused } from './answers.ts';
 import { type Client, type ClientOptions, connect } from './client.ts';
-import { type EventSender, type ResendRules, SendTally } from './event-sender.ts';
+import { type EventSender, type Origin, type ResendRules, SendTally } from './event-sender.ts';
 
 interface Pending {
   readonly key: string | undefined;
   readonly data: Buffer;
+  readonly origin: Origin;
   /** How often it was sent again. */
   retries: number;
   refused: boolean;
@@ -61,10 +62,10 @@ class FrameSender implements EventSender {
     });
   }
 
-  send(key: string | undefined, data: Buffer): boolean {
+  send(key: string | undefined, data: Buffer, origin: Origin): boolean {
     this.tally.events += 1;
     this.tally.bytes += data.length;
-    this.#transmit({ key, data, retries: 0, refused: false });
+    this.#transmit({ key, data, origin, retries: 0, refused: false });
     return this.#drain === undefined && this.#resending === undefined;
   }
 
@@ -86,7 +87,8 @@ class FrameSender implements EventSender {
 
   giveUp(): void {
     this.#retriesMax = 0;
-    for (const event of this.#refused.splice(0)) this.#abandon(event, 'interrupted');
+    for (const event of this.#refused.splice(0))
+      this.#abandon(event, 'interrupted', 'it was refused, and not sent again');
   }
 
   destroy(): void {
@@ -108,22 +110,22 @@ class FrameSender implements EventSender {
     this.#drain = { promise, resolve };
   }
 
-  #onRefusal({ first, count, code, retryable, retryAfterMs }: Refused): void {
+  #onRefusal({ first, count, code, retryable, retryAfterMs, message }: Refused): void {
     for (let number = first; number < first + count; number += 1) {
       const event = this.#pending[this.#head + number - this.#first];
       assert(event !== undefined, 'a refused event was sent and not judged before');
       event.refused = true;
       if (retryable && event.retries < this.#retriesMax) this.#refused.push(event);
-      else this.#abandon(event, code);
+      else this.#abandon(event, code, message);
     }
     if (this.#refused.length === 0) return;
     this.#retryAfterMs = retryAfterMs;
     this.#resending ??= this.#resend();
   }
 
-  #abandon(event: Pending, code: string): void {
+  #abandon(event: Pending, code: string, message: string): void {
     assert(event.refused, 'only a refused event is given up');
-    this.tally.refuse(code);
+    this.tally.refuse(code, message, event.origin);
   }
 
   /** Waits as long as the daemon said, then sends what was refused until then. */

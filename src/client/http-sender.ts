@@ -2,12 +2,12 @@
  * Sends events as NDJSON over HTTP, one request at a time, and what was not taken again after `Retry-After`. Runs in the
  * sender's process; used by `spillway send --to http://…`. Keeps one request's lines.
  *
- * Of an answer it reads the status, `Retry-After`, and from a JSON body `accepted` (lines taken) and `errors[].code` (one per
- * refused line). 429 and 503 mean: the first `accepted` lines are taken, the others may be sent again.
+ * Of an answer it reads the status, `Retry-After`, and of its JSON (ingress/http-events.ts) `accepted`, `taken` and `errors`,
+ * whose lines are those of the body: no line that is sent is empty, so line n is event n.
  */
-import { Agent, request } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
-import { type EventSender, type ResendRules, SendTally } from './event-sender.ts';
+import { type EventSender, type Origin, type ResendRules, SendTally } from './event-sender.ts';
 
 /** Bodies of this size keep a request's overhead small beside its bytes, and a daemon's limit far. */
 const bodyBytesMax = 262_144;
@@ -22,16 +22,38 @@ export interface HttpSenderOptions {
   readonly ack: string;
 }
 
+interface Line {
+  readonly data: Buffer;
+  readonly origin: Origin;
+}
+
+/** The parts of a daemon's answer that count; all may be missing where an intermediary answered. */
+interface Told {
+  readonly accepted?: number;
+  /** Lines judged, where that is not all. */
+  readonly taken?: number;
+  readonly error?: string;
+  readonly message?: string;
+  readonly errors?: readonly {
+    readonly line: number;
+    readonly count?: number;
+    readonly error: string;
+    readonly message: string;
+  }[];
+}
+
 interface Answer {
   readonly status: number;
   readonly retryAfterMs: number;
-  readonly accepted: number | undefined;
-  readonly codes: readonly string[];
+  readonly told: Told;
   readonly text: string;
 }
 
-export function openHttpSender(options: HttpSenderOptions, rules: ResendRules): EventSender {
-  return new HttpSender(options, rules);
+/** Resolves when the daemon has answered a first request; rejects with `daemon_unreachable`. */
+export async function openHttpSender(options: HttpSenderOptions, rules: ResendRules): Promise<EventSender> {
+  const sender = new HttpSender(options, rules);
+  await sender.open();
+  return sender;
 }
 
 class HttpSender implements EventSender {
@@ -39,7 +61,7 @@ class HttpSender implements EventSender {
   readonly #options: HttpSenderOptions;
   readonly #rules: ResendRules;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  #lines: Buffer[] = [];
+  #lines: Line[] = [];
   #bytes = 0;
   #retriesMax: number;
 
@@ -49,20 +71,24 @@ class HttpSender implements EventSender {
     this.#retriesMax = rules.retriesMax;
   }
 
-  send(_key: string | undefined, data: Buffer): boolean {
+  async open(): Promise<void> {
+    await this.#ask('GET', new URL('/healthz', this.#options.origin), Buffer.alloc(0));
+  }
+
+  send(_key: string | undefined, data: Buffer, origin: Origin): boolean {
     this.tally.events += 1;
     this.tally.bytes += data.length;
-    this.#lines.push(data);
+    this.#lines.push({ data, origin });
     this.#bytes += data.length + 1;
     return this.#bytes < bodyBytesMax;
   }
 
   async room(): Promise<void> {
-    if (this.#bytes >= bodyBytesMax) await this.#deliver();
+    if (this.#bytes >= bodyBytesMax) await this.#deliver(this.#take());
   }
 
   async finish(): Promise<void> {
-    if (this.#lines.length > 0) await this.#deliver();
+    await this.#deliver(this.#take());
     this.#agent.destroy();
   }
 
@@ -74,80 +100,114 @@ class HttpSender implements EventSender {
     this.#agent.destroy();
   }
 
-  async #deliver(): Promise<void> {
-    let lines = this.#lines;
+  #take(): Line[] {
+    const lines = this.#lines;
     this.#lines = [];
     this.#bytes = 0;
+    return lines;
+  }
+
+  /** Sends `lines` until each has an outcome. */
+  async #deliver(all: readonly Line[]): Promise<void> {
+    let lines = all;
     for (let retries = 0; lines.length > 0; retries += 1) {
       const answer = await this.#post(lines).catch((error: unknown) => {
         this.tally.unknown += lines.length;
         throw error;
       });
-      lines = this.#judge(lines, answer, retries);
+      const rest = this.#judge(lines, answer);
+      if (answer.status === 413 && rest.length > 1) {
+        // The daemon's body_bytes_max is smaller than our bodies, or one line among them is very long.
+        await this.#deliver(rest.slice(0, rest.length >> 1));
+        lines = rest.slice(rest.length >> 1);
+        continue;
+      }
+      const busy = answer.status === 429 || answer.status === 503;
+      if (!busy || retries >= this.#retriesMax) return this.#refuseAll(rest, answer);
+      lines = rest;
       if (lines.length === 0) return;
       this.tally.resent += lines.length;
       await this.#rules.sleep(answer.retryAfterMs);
     }
   }
 
-  /** Counts what an answer says; returns the lines to send again. */
-  #judge(lines: Buffer[], answer: Answer, retries: number): Buffer[] {
-    const { status, codes } = answer;
-    const busy = status === 429 || status === 503;
-    const accepted = Math.min(lines.length, answer.accepted ?? (status < 300 ? lines.length : 0));
-    const rest = lines.length - accepted;
-    this.tally.accepted += accepted;
-    if (busy && retries < this.#retriesMax) return lines.slice(accepted);
-    if (!busy && status !== 202 && status !== 200 && status !== 400 && status !== 413) {
-      this.tally.refuse(`http_${status}`, rest);
-      const message = `${this.#options.origin} answered ${status}: ${answer.text.slice(0, 200)}`;
+  /** Counts what was judged; returns the lines that were not. */
+  #judge(lines: readonly Line[], { status, told, text }: Answer): readonly Line[] {
+    const partly = status === 408 || status === 413 || status === 429 || status === 503;
+    const isVerdict = status === 202 || (status === 400 && told.accepted !== undefined);
+    if (!partly && !isVerdict) {
+      for (const { origin } of lines) this.tally.refuse(`http_${status}`, told.message ?? '', origin);
+      const message = `${this.#options.origin} answered ${status}: ${(told.message ?? text).slice(0, 200)}`;
       throw new SpillwayError('http_refused', message, { fields: { status } });
     }
-    for (const code of codes.slice(0, rest)) this.tally.refuse(code);
-    if (rest > codes.length) this.tally.refuse(codes[0] ?? `http_${status}`, rest - codes.length);
-    return [];
+    const accepted = told.accepted ?? (status === 202 ? lines.length : 0);
+    const judged = partly ? (told.taken ?? accepted) : lines.length;
+    this.tally.accepted += accepted;
+    const refusedLines = (told.errors ?? []).flatMap(({ line, count = 1, error, message }) =>
+      Array.from({ length: count }, (_, index) => ({ index: line - 1 + index, error, message })),
+    );
+    let left = judged - accepted;
+    for (const { index, error, message } of refusedLines) {
+      const line = index < judged ? lines[index] : undefined;
+      if (line === undefined) continue;
+      this.tally.refuse(error, message, line.origin);
+      left -= 1;
+    }
+    // Beyond so many the daemon only counts: which lines they are is not known.
+    const others = lines[judged - 1]?.origin;
+    if (others !== undefined) {
+      for (; left > 0; left -= 1) this.tally.refuse('others', 'refused, at this line or before it', others);
+    }
+    return lines.slice(judged);
   }
 
-  #post(lines: readonly Buffer[]): Promise<Answer> {
-    const { origin, stream, ack } = this.#options;
-    const body = Buffer.concat(lines.flatMap((line) => [line, newline]));
-    const url = new URL(`/v1/streams/${encodeURIComponent(stream)}/events`, origin);
+  #refuseAll(lines: readonly Line[], { status, told }: Answer): void {
+    for (const { origin } of lines) this.tally.refuse(told.error ?? `http_${status}`, told.message ?? '', origin);
+  }
+
+  #post(lines: readonly Line[]): Promise<Answer> {
+    const { origin, stream } = this.#options;
+    const body = Buffer.concat(lines.flatMap(({ data }) => [data, newline]));
+    return this.#ask('POST', new URL(`/v1/streams/${encodeURIComponent(stream)}/events`, origin), body);
+  }
+
+  #ask(method: string, url: URL, body: Buffer): Promise<Answer> {
+    const { origin, ack } = this.#options;
     const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length, 'spillway-ack': ack };
     return new Promise((resolve, reject) => {
-      const outgoing = request(url, { method: 'POST', agent: this.#agent, headers }, (incoming) => {
-        const chunks: Buffer[] = [];
-        let length = 0;
-        incoming.on('data', (chunk: Buffer) => {
-          length += chunk.length;
-          if (length > answerBytesMax) incoming.destroy(new Error('the answer is longer than any of a spillway'));
-          else chunks.push(chunk);
-        });
-        incoming.on('error', (error) => reject(unreachable(origin, error)));
-        incoming.on('end', () => {
-          resolve(
-            readAnswer(incoming.statusCode ?? 0, incoming.headers['retry-after'], Buffer.concat(chunks).toString()),
-          );
-        });
+      const fail = (error: unknown): void => reject(unreachable(origin, error));
+      const outgoing = request(url, { method, agent: this.#agent, headers }, (incoming) => {
+        readText(incoming).then((text) => {
+          resolve(readAnswer(incoming.statusCode ?? 0, incoming.headers['retry-after'], text));
+        }, fail);
       });
-      outgoing.on('error', (error) => reject(unreachable(origin, error)));
+      outgoing.on('error', fail);
       outgoing.end(body);
     });
   }
 }
 
+async function readText(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > answerBytesMax) throw new Error('the answer is longer than any of a spillway');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
 function readAnswer(status: number, retryAfter: string | undefined, text: string): Answer {
-  let told: unknown;
+  let told: Told = {};
   try {
-    told = JSON.parse(text);
+    told = (JSON.parse(text) ?? {}) as Told;
   } catch {
     // An intermediary's page: the status says enough.
   }
-  const { accepted, errors, code } = (typeof told === 'object' && told !== null ? told : {}) as Record<string, unknown>;
-  const codes = Array.isArray(errors) ? errors.map((error: { code?: unknown } | null) => String(error?.code)) : [];
-  if (codes.length === 0 && typeof code === 'string') codes.push(code);
   const seconds = Number(retryAfter);
   const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : retryAfterMsDefault;
-  return { status, retryAfterMs, accepted: typeof accepted === 'number' ? accepted : undefined, codes, text };
+  return { status, retryAfterMs, told, text };
 }
 
 function unreachable(origin: string, cause: unknown): SpillwayError {

@@ -218,8 +218,8 @@ function unreachable(path: string, cause: Error): SpillwayError {
   const { code } = toPlainError(cause);
   const cures: Readonly<Record<string, string>> = {
     ENOENT: 'no such socket: is the daemon running, and is this its [[listen]] path?',
-    ECONNREFUSED: 'nobody listens on it: start the daemon (spillway run)',
-    EACCES: 'no permission: join the group of the socket, or set [[listen]] mode',
+    ECONNREFUSED: 'nobody listens on it: start the daemon (spillway run), and see that this is its [[listen]] path',
+    EACCES: 'no permission: join the group of the socket and of its directory, or set [[listen]] mode',
     EAGAIN: 'its queue of new connections is full: try again',
   };
   const message = `cannot reach a daemon at ${path}: ${cures[code] ?? cause.message}`;

@@ -73,7 +73,9 @@ function landingOf({ plan }: ListenerParts): { carryStart: number; readStart: nu
 
 /** The search for a listener's key field, shared by its connections; undefined where it has none. */
 function keyFinder({ arena, plan }: ListenerParts, { keyField }: ListenConfig): KeyFinder | undefined {
-  return keyField === undefined ? undefined : new KeyFinder(arena, plan.keyScratch.offset, compileKeyPath(keyField));
+  return keyField === undefined
+    ? undefined
+    : new KeyFinder(arena.bytes, plan.keyScratch.offset, compileKeyPath(keyField));
 }
 
 function lineFramers(parts: ListenerParts, listener: ListenConfig, stream: number): () => LineFramer {
@@ -151,6 +153,12 @@ async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Pro
     nowUs: () => clock.nowUs(),
     onRefusal: (refusal) =>
       log.warn('listener', JSON.stringify(refusal), { listener: 'stdin', state: 'client', code: refusal.error }),
+    onOmitted: (lines) =>
+      log.warn('listener', `${lines} further lines were refused`, {
+        listener: 'stdin',
+        state: 'client',
+        code: 'omitted',
+      }),
   });
   void input.ended.then(() => parts.onInputEnd());
   return {

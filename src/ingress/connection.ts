@@ -48,6 +48,7 @@ export class Connection {
   readonly #carry: CarryBuffer;
   #socket: Socket | undefined;
   #framer: Framer | undefined;
+  #idleTimeoutMs = 0;
   #senderEnded = false;
   #offered = 0;
   #leaveTimer: NodeJS.Timeout | undefined;
@@ -70,6 +71,7 @@ export class Connection {
   /** Begins to read from `socket`, whose bytes come to {@link landed}. */
   open(socket: Socket, idleTimeoutMs: number): void {
     this.#socket = socket;
+    this.#idleTimeoutMs = idleTimeoutMs;
     socket.setTimeout(idleTimeoutMs);
     socket.on('timeout', () => this.#idle());
     socket.on('end', () => this.#ended());
@@ -103,6 +105,8 @@ export class Connection {
     this.answerDue = false;
     const socket = this.#socket;
     if (socket === undefined || this.#state === 'leaving' || this.#state === 'closed') return;
+    // What is due waits in the framer, where only the newest of it counts, until the sender reads.
+    if (this.#state === 'congested' && socket.writableLength > unreadAnswerBytesMax) return;
     const answer = this.#framer?.takeAnswer();
     if (this.#framer?.failed === true || this.#finished()) {
       this.#depart(answer);
@@ -119,8 +123,13 @@ export class Connection {
   /** Closes for a reason of the listener's own; the sender is told in its protocol's words and has `leaveMs` to go. */
   leave(code: string, message: string, retryable: boolean): void {
     if (this.#state === 'leaving' || this.#state === 'closed') return;
-    this.#framer?.leave?.(code, message, retryable);
-    this.#depart(this.#framer?.takeAnswer());
+    if (this.#framer === undefined) {
+      // Neither lines nor frames are known yet: a line of JSON, as for a connection beyond the limit (PROTOCOL.md).
+      this.#depart(Buffer.from(`${JSON.stringify({ error: code, retryable, message })}\n`));
+      return;
+    }
+    this.#framer.leave?.(code, message, retryable);
+    this.#depart(this.#framer.takeAnswer());
   }
 
   tellBreaker(state: number, retryAfterMs: number): void {
@@ -183,7 +192,10 @@ export class Connection {
       const start = this.#carry.restoreAnywhere();
       this.#parse(start.offset, start.offset + start.length);
     }
-    if (this.#stateNow() === 'reading' && !this.#senderEnded) this.#socket?.resume();
+    if (this.#stateNow() !== 'reading' || this.#senderEnded) return;
+    // The idle time may have passed while nothing was read: it begins again.
+    this.#socket?.setTimeout(this.#idleTimeoutMs);
+    this.#socket?.resume();
   }
 
   #ended(): void {

@@ -112,7 +112,9 @@ export class FrameAnswers {
       this.#breakerDue = false;
     }
     if (!this.#ackDue && judged === this.#acked) return;
-    writeCount(this.#bytes, judged, this.#begin(ackBodyBytes, DaemonFrame.ack));
+    // First: it may put a larger buffer in place of this.#bytes.
+    const at = this.#begin(ackBodyBytes, DaemonFrame.ack);
+    writeCount(this.#bytes, judged, at);
     this.#ackDue = false;
     this.#acked = judged;
   }

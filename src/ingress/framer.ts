@@ -1,3 +1,5 @@
+import type { Refusal } from './intake.ts';
+
 /** A parser of one connection's bytes. It finds events in the arena and offers them to the intake. Main thread. */
 export interface Framer {
   /**
@@ -13,6 +15,8 @@ export interface Framer {
   readonly stream: number;
   /** Set when the bytes cannot be understood any further: the listener writes the pending answers and closes. */
   readonly failed: boolean;
+  /** Why it failed; undefined while it has not, or when the sender has said goodbye. */
+  readonly failure?: Refusal | undefined;
   /** Answers that are due to the sender since the last call, or undefined. At most one small buffer per read, never per event. */
   takeAnswer(): Buffer | undefined;
 

@@ -54,6 +54,7 @@ class FrameFramer implements Framer {
   #offset = 0;
   #blocked = false;
   #failed = false;
+  #failure: Refusal | undefined;
   #wantedBytes = 0;
 
   constructor(options: FrameFramerOptions) {
@@ -72,6 +73,9 @@ class FrameFramer implements Framer {
   }
   get failed(): boolean {
     return this.#failed;
+  }
+  get failure(): Refusal | undefined {
+    return this.#failure;
   }
   get congested(): boolean {
     return this.#answers.full && !this.#failed;
@@ -263,6 +267,7 @@ class FrameFramer implements Framer {
 
   #fail(refusal: Refusal): Step {
     this.#failed = true;
+    this.#failure = refusal;
     this.#answers.error(this.#judged, refusal);
     return Step.stopped;
   }

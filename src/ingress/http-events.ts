@@ -19,7 +19,7 @@ import type { Arena } from '../ring/arena.ts';
 import type { CarryPool } from './carry.ts';
 import type { Framer } from './framer.ts';
 import { bodyTooLarge, type EventsHead } from './http-head.ts';
-import { type Intake, type Landing, refusals, Verdict } from './intake.ts';
+import { type Intake, type Landing, type Refusal, refusals, Verdict } from './intake.ts';
 import { JsonArrayFramer } from './json-array.ts';
 import type { KeyFinder } from './json-key.ts';
 import { LandedStream, type StreamEnd } from './landed-stream.ts';
@@ -63,6 +63,7 @@ export type Answer = (
 export class EventsRequest {
   readonly #host: EventsHost;
   readonly #head: EventsHead;
+  readonly #input: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #answer: Answer;
   readonly #request: RequestIntake;
@@ -84,11 +85,13 @@ export class EventsRequest {
   ) {
     this.#host = host;
     this.#head = head;
+    this.#input = input;
     this.#response = response;
     this.#answer = answer;
     const { arena, landing, intake, nowUs, carryPool, bodyBytesMax, requestTimeoutMs } = host;
     this.#eventBytesMax = Math.min(host.eventBytesMax, intake.eventBytesMax(head.stream));
     this.#request = new RequestIntake(intake, arena, {
+      stream: head.stream,
       key: head.key,
       keyOffset: host.requestKeyOffset,
       ...(head.form === 'lines' ? { numberOf: () => this.#lines?.lineNumber ?? 0 } : {}),
@@ -118,10 +121,20 @@ export class EventsRequest {
     });
   }
 
+  /** All of its body has come, though perhaps not all is judged. */
+  get complete(): boolean {
+    return this.#input.complete;
+  }
+
   /** Ends the request with a fault of the connection (bytes that are no HTTP); the sender is told what was taken. */
   fail(fault: Fault): void {
     this.#fault = fault;
     this.#stream.end();
+  }
+
+  /** Lets the request end as it will, and its connection behind its answer. */
+  closeAfter(): void {
+    this.#response.setHeader('connection', 'close');
   }
 
   #createFramer(): Framer {
@@ -163,11 +176,8 @@ export class EventsRequest {
         return this.#tell(this.#request.refused === 0 ? 202 : 400, undefined);
       case 'stopped':
         return this.#tellStopped();
-      case 'failed': {
-        const message =
-          'from some place on the body is not what its content type says; the events before it are judged';
-        return this.#tell(400, { error: 'bad_body', message, retryable: false });
-      }
+      case 'failed':
+        return this.#tellFailed(this.#framer.failure);
       case 'too_long':
         return this.#tellFault(bodyTooLarge(this.#host.bodyBytesMax));
       case 'carry_full':
@@ -185,6 +195,14 @@ export class EventsRequest {
       default:
         return end satisfies never;
     }
+  }
+
+  /** Without a failure the framer only wants no more: the body said bye. */
+  #tellFailed(failure: Refusal | undefined): void {
+    if (failure === undefined) return this.#conclude('finished');
+    const { code } = failure;
+    const message = code === 'unknown_stream' ? 'the hello names another stream than the path' : failure.message;
+    this.#tell(400, { error: code, message, retryable: false });
   }
 
   #tellStopped(): void {

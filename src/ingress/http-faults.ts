@@ -5,13 +5,44 @@
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { headBytesMax } from './http-head.ts';
 
+/** An answer to what is no request. */
+export interface ClientFault {
+  readonly status: number;
+  readonly reason: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** The method CONNECT asks for a proxy. */
+export const connectFault: ClientFault = {
+  status: 405,
+  reason: 'Method Not Allowed',
+  code: 'method_not_allowed',
+  message: 'this is no proxy; events go to POST /v1/streams/STREAM/events',
+};
+
+/** The sender has ended its side. */
+export const endedFault: ClientFault = {
+  status: 400,
+  reason: 'Bad Request',
+  code: 'bad_http',
+  message: 'no HTTP: the connection ended inside a body',
+};
+
+/** A whole answer, for a connection that has no request to answer to and is closed behind it. */
+export function bareAnswer({ status, reason, code, message }: ClientFault): string {
+  const body = `${JSON.stringify({ error: code, message, retryable: false })}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${reason}`,
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  return `${head.join('\r\n')}\r\n\r\n${body}`;
+}
+
 /** Bytes that are no HTTP, or too slow or too many for a head, in the words of an answer. */
-export function clientFault(error: NodeJS.ErrnoException): {
-  status: number;
-  reason: string;
-  code: string;
-  message: string;
-} {
+export function clientFault(error: NodeJS.ErrnoException): ClientFault {
   switch (error.code) {
     case 'HPE_HEADER_OVERFLOW':
       return {

@@ -4,20 +4,20 @@
  *
  * | at its limit | what happens |
  * |---|---|
- * | `connectionsMax` | the connection is closed before a byte was read |
+ * | `connectionsMax` | the first request is answered 503, then closed; from {@link turningAwayMax} such ones on closed at once |
  * | `headersTimeoutMs`, 16 KiB of head | 408, 431, closed |
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
- * | `idleTimeoutMs` without a request | closed |
+ * | `idleTimeoutMs` without a request, or with answers that are not read | closed |
  * | a body that nobody wants (bad head, too long, stopped) | answered at once; what still comes is dropped for 2 s, then closed |
  *
  * Long because the life of a connection (heads, bodies, bad requests, closing) is one story.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CarryPool } from './carry.ts';
 import { type EventsHost, EventsRequest } from './http-events.ts';
-import { clientFault, listenFailure } from './http-faults.ts';
+import { bareAnswer, type ClientFault, clientFault, connectFault, endedFault, listenFailure } from './http-faults.ts';
 import { headBytesMax, readEventsHead } from './http-head.ts';
 import { Verdict } from './intake.ts';
 
@@ -38,10 +38,11 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly status: () => object;
 }
 
-/** Counters since the start, except `requestsOpen` (POSTs being read) and `carryBytes`. */
+/** Counters since the start, except `connectionsOpen`, `requestsOpen` (POSTs being read) and `carryBytes`. */
 export interface HttpListenerStats {
+  readonly connectionsOpen: number;
   requests: number;
-  requestsOpen: number;
+  readonly requestsOpen: number;
   connectionsTurnedAway: number;
   bytesRead: number;
   readonly carryBytes: number;
@@ -57,6 +58,8 @@ export interface HttpListener {
 
 /** How long an unread body is dropped before its connection is closed: a sender that writes on would not see its answer. */
 const lingerMs = 2_000;
+/** Connections beyond the limit that may be waiting for their answer. */
+const turningAwayMax = 64;
 /** How often node looks for connections beyond their times. */
 const checkIntervalMs = 500;
 
@@ -77,18 +80,29 @@ class Listener implements HttpListener {
   readonly #server: Server;
   /** The POST that is being read from a connection. */
   readonly #open = new Map<Duplex, EventsRequest>();
+  /** Connections that are served, and those beyond the limit. */
+  readonly #served = new Set<Duplex>();
+  readonly #turningAway = new Set<Duplex>();
+  /** Connections that end behind an answer that was given. */
+  readonly #leaving = new WeakSet<Duplex>();
+  /** Connections that have brought what is no HTTP. */
+  readonly #faulty = new WeakSet<Duplex>();
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpListenerOptions) {
     const { connectionsMax, headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, carryBytesMax } = options;
     const carryPool = new CarryPool(carryBytesMax);
     const open = this.#open;
+    const served = this.#served;
     this.#options = options;
     this.#host = { ...options, carryPool };
     this.stats = {
       requests: 0,
       connectionsTurnedAway: 0,
       bytesRead: 0,
+      get connectionsOpen() {
+        return served.size;
+      },
       get requestsOpen() {
         return open.size;
       },
@@ -98,15 +112,23 @@ class Listener implements HttpListener {
     };
     this.#server = createServer({
       maxHeaderSize: headBytesMax,
+      // Asked in #serve: Node's own answer leaves the requests behind it to be taken and not answered.
+      requireHostHeader: false,
       headersTimeout: headersTimeoutMs,
       // Node's own clock is only for what has no EventsRequest, whose timer gives a better answer.
       requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs + 4 * checkIntervalMs),
       keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
     });
-    this.#server.maxConnections = connectionsMax;
+    // A sender that ends its side behind its request still gets its answer, however long that takes. Node knows the property,
+    // its types do not.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
+    this.#server.maxConnections = connectionsMax + turningAwayMax;
+    this.#server.setTimeout(idleTimeoutMs, (socket) => this.#silent(socket));
+    this.#server.on('connection', (socket: Socket) => this.#connected(socket));
     this.#server.on('request', (request, response) => this.#serve(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true));
+    this.#server.on('connect', (_, socket) => this.#answerBare(socket, connectFault));
     this.#server.on('clientError', (error, socket) => this.#clientError(error, socket));
     this.#server.on('drop', () => {
       this.stats.connectionsTurnedAway += 1;
@@ -137,8 +159,50 @@ class Listener implements HttpListener {
     return this.#closed;
   }
 
+  #connected(socket: Socket): void {
+    const beyond = this.#served.size >= this.#options.connectionsMax;
+    const connections = beyond ? this.#turningAway : this.#served;
+    if (beyond) this.stats.connectionsTurnedAway += 1;
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    // How Node closes behind a last answer: at once, which takes the answer along where bytes are unread (RFC 9112, 9.6).
+    socket.destroySoon = () => {
+      socket.end();
+      this.#linger(socket);
+    };
+    // Of a request that offers another protocol Node's parser keeps faults to itself, the end of its input among them.
+    socket.once('end', () => {
+      if (this.#open.get(socket)?.complete === false) this.#fail(socket, endedFault);
+    });
+  }
+
+  /** Nothing came from the connection and nothing went to it for the idle time. */
+  #silent(socket: Socket): void {
+    // A request that is being read has a time of its own, and its sender an answer to get.
+    if (!this.#open.has(socket)) socket.destroy();
+  }
+
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    if (this.#leaving.has(request.socket)) {
+      // It came in one piece with a request whose answer ends the connection: taken, it could not be answered.
+      request.resume();
+      return;
+    }
     this.stats.requests += 1;
+    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+      response.setHeader('connection', 'close');
+      const message = 'no HTTP/1.1: the request has no Host header';
+      this.#refuse(request, response, expectsContinue, { status: 400, code: 'bad_http', message });
+      return;
+    }
+    // Node's parser reads nothing behind a request that wants another protocol: whoever pipelines has to know.
+    if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
+    if (this.#turningAway.has(request.socket)) {
+      const message = `this listener serves at most ${this.#options.connectionsMax} connections; close one or raise connections_max`;
+      response.setHeader('connection', 'close');
+      this.#refuse(request, response, expectsContinue, { status: 503, code: 'too_many_connections', message });
+      return;
+    }
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     const streamText = eventsPath.exec(path)?.[1];
     const page = streamText === undefined ? this.#pageOf(path) : undefined;
@@ -211,7 +275,14 @@ class Listener implements HttpListener {
   ): void {
     if (expectsContinue) response.setHeader('connection', 'close');
     const { status, code, message } = refusal;
-    this.#answer(request, response, status, { error: code, message, retryable: false });
+    const retryable = status === 503;
+    this.#answer(
+      request,
+      response,
+      status,
+      { error: code, message, retryable },
+      retryable ? { 'retry-after': '1' } : {},
+    );
     if (!expectsContinue) request.resume();
   }
 
@@ -225,6 +296,7 @@ class Listener implements HttpListener {
     if (response.headersSent || response.destroyed) return;
     const text = `${JSON.stringify(body)}\n`;
     if (this.#closed !== undefined || request.socket.destroyed) response.setHeader('connection', 'close');
+    if (!response.shouldKeepAlive || response.getHeader('connection') === 'close') this.#leaving.add(request.socket);
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
@@ -246,21 +318,38 @@ class Listener implements HttpListener {
 
   /** Bytes that are no HTTP, or too slow or too many for a head. */
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    if (!socket.writable || error.code === 'ECONNRESET') {
-      socket.destroy();
-      return;
-    }
-    const fault = clientFault(error);
+    // Of a connection that lingers nothing is understood any more; it is left to its sender's end, or the timer's.
+    if (this.#faulty.has(socket) || this.#leaving.has(socket)) return;
+    if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    else this.#fail(socket, clientFault(error));
+  }
+
+  /** Tells why the connection ends here, and what was taken of the request that is being read. */
+  #fail(socket: Duplex, fault: ClientFault): void {
+    this.#faulty.add(socket);
     const events = this.#open.get(socket);
-    if (events !== undefined) {
+    if (events === undefined) {
+      this.#answerBare(socket, fault);
+    } else if (events.complete) {
+      events.closeAfter();
+    } else {
       events.fail(fault);
       socket.end();
-      return;
+      this.#linger(socket);
     }
-    const body = `${JSON.stringify({ error: fault.code, message: fault.message, retryable: false })}\n`;
-    socket.end(
-      `HTTP/1.1 ${fault.status} ${fault.reason}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-      () => socket.destroy(),
-    );
+  }
+
+  /** Answers where there is no request, and closes. */
+  #answerBare(socket: Duplex, fault: ClientFault): void {
+    socket.on('error', () => {});
+    socket.end(bareAnswer(fault));
+    this.#linger(socket);
+  }
+
+  /** Closes the connection once its sender has, or after {@link lingerMs}: closed with bytes unread it would take the answer along. */
+  #linger(socket: Duplex): void {
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+    socket.resume();
   }
 }

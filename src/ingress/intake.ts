@@ -85,7 +85,7 @@ export const refusals: Readonly<Record<number, Refusal>> = {
   [Verdict.badJson]: {
     code: 'bad_json',
     retryable: false,
-    message: 'not valid JSON where the partition key should be found',
+    message: 'not valid JSON up to where the partition key should be found',
   },
   [Verdict.missingKey]: {
     code: 'missing_key',

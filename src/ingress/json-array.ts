@@ -15,9 +15,10 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { ElementScan, unfinished } from './element-scan.ts';
 import type { Framer } from './framer.ts';
-import { type Intake, noHashKey, randomKeyLength, Verdict } from './intake.ts';
+import { type Intake, noHashKey, type Refusal, randomKeyLength, Verdict } from './intake.ts';
 import { type KeyFinder, KeyStatus } from './json-key.ts';
 import { malformed, skipSpace, skipValue } from './json-scan.ts';
+import { skipByteOrderMark } from './json-text.ts';
 import type { MissingKey } from './lines.ts';
 
 export interface JsonArrayFramerOptions {
@@ -33,10 +34,23 @@ export interface JsonArrayFramerOptions {
 
 type State = 'begin' | 'first' | 'next' | 'element' | 'behind' | 'done';
 
+/** First byte of a byte order mark. */
+const markByte = 0xef;
+
+/** What is wrong with a byte that may not stand where it does. */
+const faults: Readonly<Record<Exclude<State, 'element'>, string>> = {
+  begin: 'the body begins with neither [ nor {',
+  first: 'no JSON value stands where the first element should begin',
+  next: 'no JSON value stands behind a comma',
+  behind: 'neither a comma nor ] stands behind an element',
+  done: 'something stands behind the end of the array or object',
+};
+
 export class JsonArrayFramer implements Framer {
   readonly stream: number;
   blocked = false;
   failed = false;
+  failure: Refusal | undefined;
   /** Elements judged so far. */
   offered = 0;
   readonly #options: JsonArrayFramerOptions;
@@ -62,6 +76,13 @@ export class JsonArrayFramer implements Framer {
       if (this.#state !== 'element') {
         offset = skipSpace(this.#bytes, offset, end);
         if (offset === end) return end;
+        if (this.#state === 'begin' && this.#bytes[offset] === markByte) {
+          const behind = skipByteOrderMark(this.#bytes, offset, end);
+          if (behind === offset && end - offset < 3) return offset;
+          if (behind === end) return end;
+          offset = behind;
+          continue;
+        }
         offset = this.#between(offset);
         continue;
       }
@@ -79,7 +100,7 @@ export class JsonArrayFramer implements Framer {
     const offset = this.consume(start, end, timeUs);
     if (this.blocked || this.failed || this.#state === 'done') return offset;
     // A body of nothing has no events, as for lines.
-    if (this.#state !== 'begin') this.#fail();
+    if (this.#state !== 'begin' || offset < end) this.#fail('the body ends inside the array or object');
     return end;
   }
 
@@ -91,7 +112,7 @@ export class JsonArrayFramer implements Framer {
   /** Takes one byte between elements, or goes over to the element that begins there. */
   #between(offset: number): number {
     const byte = this.#bytes[offset] as number;
-    const state = this.#state;
+    const state = this.#state as Exclude<State, 'element'>;
     if (state === 'begin' && byte === 0x5b) {
       this.#state = 'first';
     } else if (state === 'begin' && byte === 0x7b) {
@@ -112,7 +133,7 @@ export class JsonArrayFramer implements Framer {
       this.#state = 'element';
       return offset;
     } else {
-      this.#fail();
+      this.#fail(faults[state]);
     }
     return offset + 1;
   }
@@ -141,6 +162,8 @@ export class JsonArrayFramer implements Framer {
     if (keyFinder !== undefined && status === KeyStatus.found) {
       keyOffset = keyFinder.keyOffset;
       keyLength = keyFinder.keyLength;
+    } else if (status === KeyStatus.notUtf8) {
+      return this.#refuse(Verdict.keyNotUtf8);
     } else if (status === KeyStatus.malformed) {
       return this.#refuse(Verdict.badJson);
     } else if (keyFinder !== undefined && missingKey === 'refuse') {
@@ -165,7 +188,9 @@ export class JsonArrayFramer implements Framer {
     return true;
   }
 
-  #fail(): void {
+  #fail(fault: string): void {
+    const message = `behind ${this.offered} elements: ${fault}; the elements before are judged`;
+    this.failure = { code: 'bad_body', retryable: false, message };
     this.failed = true;
     this.#refuse(Verdict.badJson);
   }

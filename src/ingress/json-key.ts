@@ -8,7 +8,6 @@
  */
 import { assert } from '../base/assert.ts';
 import { SpillwayError } from '../base/errors.ts';
-import type { Arena } from '../ring/arena.ts';
 import { malformed, skipColon, skipNumber, skipSpace, skipString, skipValue } from './json-scan.ts';
 import { bytesEqual, isUtf8, unescapeText } from './json-text.ts';
 
@@ -33,10 +32,12 @@ export const KeyStatus = {
   found: 0,
   /** The field is absent, or its value is null, a boolean, an object or an array, or something on its path is no object. */
   missing: 1,
-  /** The text is not JSON up to where the field was looked for, or nested deeper than 64, or the key is not UTF-8. */
+  /** The text is not JSON up to where the field was looked for, or nested deeper than 64. */
   malformed: 2,
-  /** The text does not begin with an object. */
+  /** The text does not begin with an object. Whether it is JSON at all was not looked at. */
   notObject: 3,
+  /** The field is there, and its text is not UTF-8. */
+  notUtf8: 4,
 } as const;
 export type KeyStatus = (typeof KeyStatus)[keyof typeof KeyStatus];
 
@@ -97,11 +98,11 @@ export class KeyFinder {
   readonly #names: readonly Uint8Array[];
   readonly #verbatim: readonly boolean[];
 
-  /** `scratchOffset`: {@link keyScratchBytes} of the arena that nobody else writes while an event is being offered. */
-  constructor(arena: Arena, scratchOffset: number, path: KeyPath) {
-    assert(scratchOffset >= 0 && scratchOffset + keyScratchBytes <= arena.length, 'the scratch lies in the arena');
+  /** `bytes`: the arena's, or what else holds the events. `scratchOffset`: {@link keyScratchBytes} of it that nobody else writes while an event is being offered. */
+  constructor(bytes: Uint8Array, scratchOffset: number, path: KeyPath) {
+    assert(scratchOffset >= 0 && scratchOffset + keyScratchBytes <= bytes.length, 'the scratch lies in the memory');
     this.path = path;
-    this.#bytes = arena.bytes;
+    this.#bytes = bytes;
     this.#scratch = scratchOffset;
     this.#names = path.names;
     this.#verbatim = path.names.map(needsNoEscape);
@@ -201,13 +202,14 @@ export class KeyFinder {
       union |= byte;
     }
     if (offset < end && bytes[offset] === 0x22) {
-      if (union >= 0x80 && !isUtf8(bytes, start, offset)) return KeyStatus.malformed;
+      if (union >= 0x80 && !isUtf8(bytes, start, offset)) return KeyStatus.notUtf8;
       this.keyOffset = start;
       this.keyLength = offset - start;
       return KeyStatus.found;
     }
     const behind = skipString(bytes, offset, end);
-    if (behind === malformed || !isUtf8(bytes, start, behind - 1)) return KeyStatus.malformed;
+    if (behind === malformed) return KeyStatus.malformed;
+    if (!isUtf8(bytes, start, behind - 1)) return KeyStatus.notUtf8;
     this.keyOffset = this.#scratch;
     this.keyLength = unescapeText(bytes, start, behind - 1, this.#scratch, keyScratchBytes);
     return KeyStatus.found;

@@ -89,6 +89,12 @@ function hexDigit(byte: number): number {
  * behind it, or a letter follows) is malformed, since more of it may be missing.
  */
 export function skipNumber(bytes: Uint8Array, offset: number, end: number): number {
+  const numberEnd = skipDigitsAndSigns(bytes, offset, end);
+  return numberEnd !== malformed && numberEnd < end && delimits(bytes[numberEnd] as number) ? numberEnd : malformed;
+}
+
+/** Steps over what the grammar calls a number, whatever stands behind it. */
+function skipDigitsAndSigns(bytes: Uint8Array, offset: number, end: number): number {
   if (bytes[offset] === 0x2d) offset++;
   const integer = offset;
   offset = skipDigits(bytes, offset, end);
@@ -105,7 +111,7 @@ export function skipNumber(bytes: Uint8Array, offset: number, end: number): numb
     offset = skipDigits(bytes, offset, end);
     if (offset === exponent) return malformed;
   }
-  return offset < end && delimits(bytes[offset] as number) ? offset : malformed;
+  return offset;
 }
 
 function skipDigits(bytes: Uint8Array, offset: number, end: number): number {
@@ -135,6 +141,17 @@ export function skipValue(bytes: Uint8Array, offset: number, end: number, depth:
   if (byte === 0x66) return skipWord(bytes, offset, end, 'false');
   if (byte === 0x6e) return skipWord(bytes, offset, end, 'null');
   return malformed;
+}
+
+/** Whether [start, end) is one JSON value, all of it, with nothing but white space around. */
+export function isValue(bytes: Uint8Array, start: number, end: number): boolean {
+  const offset = skipSpace(bytes, start, end);
+  if (offset >= end) return false;
+  const first = bytes[offset] as number;
+  // The end of the text delimits a number here, which skipValue cannot know.
+  const isNumber = first === 0x2d || (first >= 0x30 && first <= 0x39);
+  const valueEnd = isNumber ? skipDigitsAndSigns(bytes, offset, end) : skipValue(bytes, offset, end, 0);
+  return valueEnd !== malformed && skipSpace(bytes, valueEnd, end) === end;
 }
 
 function skipWord(bytes: Uint8Array, offset: number, end: number, word: string): number {

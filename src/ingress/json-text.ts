@@ -88,6 +88,15 @@ function writePoint(bytes: Uint8Array, write: number, point: number): number {
   return write;
 }
 
+/**
+ * Offset behind a byte order mark (`EF BB BF`) at `start`, else `start`. RFC 8259, 8.1 lets who reads JSON pass over it; it is
+ * how some editors and exports begin a file, and no part of the first event.
+ */
+export function skipByteOrderMark(bytes: Uint8Array, start: number, end: number): number {
+  const isMark = end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf;
+  return isMark ? start + 3 : start;
+}
+
 /** Whether `length` bytes at `offset` are `expected`. */
 export function bytesEqual(bytes: Uint8Array, offset: number, length: number, expected: Uint8Array): boolean {
   if (length !== expected.length) return false;

@@ -4,14 +4,16 @@
  * field alone, without one a line need not even be JSON.
  *
  * A line ends with `\n` or `\r\n`; empty lines are passed over, but numbered. A line beyond the limit is refused by its number
- * as soon as the limit is passed, and dropped as it arrives. Answers are lines of JSON: refusals (RefusalList), then the
- * totals since the connection's start; at most one buffer per read.
+ * as soon as the limit is passed, and dropped as it arrives. A byte order mark before the first line is passed over. Answers
+ * are lines of JSON (PROTOCOL.md): refusals, then the totals since the connection's start; at most one buffer per read.
  */
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { Framer } from './framer.ts';
 import { firstRefusal, type Intake, noHashKey, randomKeyLength, Verdict } from './intake.ts';
 import { type KeyFinder, KeyStatus } from './json-key.ts';
+import { isValue } from './json-scan.ts';
+import { skipByteOrderMark } from './json-text.ts';
 import { RefusalList, type ToldRefusal, tellRefusal } from './refusal-list.ts';
 
 /** What to do with an event whose key field is absent, or neither a string nor a number. */
@@ -52,6 +54,8 @@ export class LineFramer implements Framer {
   /** Bytes at the start of the next consume that are known to hold no line feed. */
   #searchedBytes = 0;
   #toldEvents = 0;
+  /** Why the listener ends the connection. */
+  #farewell: string | undefined;
   #keyOffset = 0;
   #keyLength = 0;
 
@@ -100,18 +104,24 @@ export class LineFramer implements Framer {
   }
 
   takeAnswer(): Buffer | undefined {
-    if (this.offered === this.#toldEvents) return undefined;
+    if (this.offered === this.#toldEvents && this.#farewell === undefined) return undefined;
     this.#toldEvents = this.offered;
-    const { omitted } = this.#refusals;
-    const lines = this.takeRefusals().map((told) => JSON.stringify(told));
+    const { told, omitted } = this.takeRefusals();
+    const lines = told.map((refusal) => JSON.stringify(refusal));
     if (omitted > 0) lines.push(JSON.stringify({ omitted, message: 'further refusals of this read are only counted' }));
-    lines.push(`{"accepted":${this.accepted},"refused":${this.refused}}\n`);
-    return Buffer.from(lines.join('\n'));
+    lines.push(`{"accepted":${this.accepted},"refused":${this.refused}}`);
+    if (this.#farewell !== undefined) lines.push(this.#farewell);
+    return Buffer.from(`${lines.join('\n')}\n`);
+  }
+
+  leave(code: string, message: string, retryable: boolean): void {
+    this.#farewell ??= JSON.stringify({ error: code, message, retryable });
   }
 
   /** The refusals since the last call, for listeners that tell them in another way than {@link takeAnswer}. */
-  takeRefusals(): ToldRefusal[] {
-    return this.#refusals.take().map((run) => tellRefusal(run, 'line', this.#lineBytesMax));
+  takeRefusals(): { readonly told: ToldRefusal[]; readonly omitted: number } {
+    const { omitted } = this.#refusals;
+    return { told: this.#refusals.take().map((run) => tellRefusal(run, 'line', this.#lineBytesMax)), omitted };
   }
 
   /** A line without its break: left for the next read, or dropped as far as it has come when it is already too long. */
@@ -128,7 +138,8 @@ export class LineFramer implements Framer {
   }
 
   /** Offers one line; false when the intake blocked it, and then nothing was counted. */
-  #takeLine(start: number, lineEnd: number, timeUs: number): boolean {
+  #takeLine(lineStart: number, lineEnd: number, timeUs: number): boolean {
+    const start = this.#line === 0 ? skipByteOrderMark(this.#arena.bytes, lineStart, lineEnd) : lineStart;
     const end = lineEnd > start && this.#arena.bytes[lineEnd - 1] === carriageReturn ? lineEnd - 1 : lineEnd;
     if (end === start) {
       this.#line++;
@@ -160,7 +171,10 @@ export class LineFramer implements Framer {
         this.#keyLength = finder.keyLength;
         return Verdict.ring;
       }
-      if (status !== KeyStatus.missing) return Verdict.badJson;
+      if (status === KeyStatus.notUtf8) return Verdict.keyNotUtf8;
+      if (status === KeyStatus.malformed) return Verdict.badJson;
+      // A number, text or array is JSON without the field; anything else is a mistake of the sender.
+      if (status === KeyStatus.notObject && !isValue(this.#arena.bytes, start, end)) return Verdict.badJson;
       if (this.#missingKey === 'refuse') return Verdict.missingKey;
     }
     this.#keyOffset = this.#intake.randomKey();

@@ -20,6 +20,7 @@ export class RequestIntake implements Intake {
   readonly errors = new RefusalList();
   readonly #intake: Intake;
   readonly #arena: Arena;
+  readonly #stream: number;
   readonly #key: Buffer | undefined;
   readonly #keyOffset: number;
   readonly #numberOf: ((index: number) => number) | undefined;
@@ -31,10 +32,11 @@ export class RequestIntake implements Intake {
   constructor(
     intake: Intake,
     arena: Arena,
-    options: { key: Buffer | undefined; keyOffset: number; numberOf?: (index: number) => number },
+    options: { stream: number; key: Buffer | undefined; keyOffset: number; numberOf?: (index: number) => number },
   ) {
     this.#intake = intake;
     this.#arena = arena;
+    this.#stream = options.stream;
     this.#key = options.key;
     this.#keyOffset = options.keyOffset;
     this.#numberOf = options.numberOf;
@@ -82,8 +84,10 @@ export class RequestIntake implements Intake {
     this.#refused(verdict);
   }
 
+  /** Of all streams a request knows only the one in its path: a hello in the body cannot lead to another. */
   streamIndex(name: string): number | undefined {
-    return this.#intake.streamIndex(name);
+    const stream = this.#intake.streamIndex(name);
+    return stream === this.#stream ? stream : undefined;
   }
   eventBytesMax(stream: number): number {
     return this.#intake.eventBytesMax(stream);

@@ -19,6 +19,8 @@ export interface LineInputOptions {
   readonly nowUs: () => number;
   /** A run of refused lines. At most 16 per chunk of the input. */
   readonly onRefusal: (refusal: ToldRefusal) => void;
+  /** So many lines of a chunk were refused beyond those. */
+  readonly onOmitted: (lines: number) => void;
 }
 
 export interface LineInput {
@@ -30,7 +32,7 @@ export interface LineInput {
 
 /** Reads lines until the input ends. A last line without its break is taken then. */
 export function readLines(options: LineInputOptions): LineInput {
-  const { input, framer, arena, landing, intake, nowUs, onRefusal } = options;
+  const { input, framer, arena, landing, intake, nowUs, onRefusal, onOmitted } = options;
   let stop = (): void => {};
   const ended = new Promise<StreamEnd>((resolve) => {
     const stream = new LandedStream({
@@ -44,7 +46,9 @@ export function readLines(options: LineInputOptions): LineInput {
       carryPool: new CarryPool(2 * (landing.readEnd - landing.carryStart)),
       bytesMax: Number.POSITIVE_INFINITY,
       onParsed: () => {
-        for (const refusal of framer.takeRefusals()) onRefusal(refusal);
+        const { told, omitted } = framer.takeRefusals();
+        for (const refusal of told) onRefusal(refusal);
+        if (omitted > 0) onOmitted(omitted);
         return true;
       },
       onEnd: resolve,

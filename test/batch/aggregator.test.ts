@@ -101,7 +101,8 @@ t.test('every event is in one record, unchanged, beside events of its own shard 
         if (found?.length !== offsets.length) throw new Error('the record does not decode to its events');
         found.forEach((inside, i) => {
           const event = sent.get(offsets[i] as number);
-          if (event === undefined || !inside.data.equals(event.data)) throw new Error('an event is altered or twice');
+          if (event === undefined || inside?.data.equals(event.data) !== true)
+            throw new Error('an event is altered or twice');
           if (event.shard !== shardOf(hashKey)) throw new Error('an event lies beside those of another shard');
           sent.delete(offsets[i] as number);
         });

@@ -198,7 +198,11 @@ t.test('on a terminal a progress bar is drawn on stderr and taken away', async (
 t.test('over HTTP what was not taken is sent again after Retry-After', async (t) => {
   const bodies: string[] = [];
   const answers: [number, Record<string, string>, unknown][] = [
-    [429, { 'retry-after': '0' }, { accepted: 1 }],
+    [
+      429,
+      { 'retry-after': '0' },
+      { accepted: 1, refused: 1, taken: 1, errors: [{ line: 2, error: 'saturated', message: '' }] },
+    ],
     [202, {}, { accepted: 2 }],
   ];
   const { origin, requests } = await serveHttp(t, bodies, answers);
@@ -212,8 +216,8 @@ t.test('over HTTP what was not taken is sent again after Retry-After', async (t)
 
 t.test('over HTTP refused lines are counted by their codes, and other answers are failures', async (t) => {
   const answers: [number, Record<string, string>, unknown][] = [
-    [400, {}, { accepted: 1, errors: [{ line: 2, code: 'bad_json' }] }],
-    [404, {}, { code: 'unknown_stream' }],
+    [400, {}, { accepted: 1, refused: 1, errors: [{ line: 2, error: 'bad_json', message: 'no JSON' }] }],
+    [404, {}, { error: 'unknown_stream', message: 'no such stream' }],
   ];
   const { origin } = await serveHttp(t, [], answers);
   const first = new Surroundings();
@@ -232,6 +236,10 @@ t.test('over HTTP refused lines are counted by their codes, and other answers ar
 async function serveHttp(t: Test, bodies: string[], answers: [number, Record<string, string>, unknown][]) {
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {
+    if (request.method === 'GET') {
+      response.end();
+      return;
+    }
     requests.push(request);
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -17,6 +17,14 @@ export interface RunningDaemon extends DaemonProcess {
   readonly socket: string;
 }
 
+/** What else a daemon can be given. */
+export interface Surroundings {
+  /** Further lines of [daemon]. */
+  readonly daemonLines?: string;
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly stdin?: 'ignore' | 'pipe';
+}
+
 export class Rig {
   readonly directory = mkdtempSync(join(tmpdir(), 'spillway-test-'));
   readonly simulator: SimulatorProcess;
@@ -32,13 +40,15 @@ export class Rig {
     return rig;
   }
 
-  /** Starts a daemon on this rig's state directory; lines of the stream's section, further sections, and the environment. */
-  async daemon(stream = '', rest = '', environment: NodeJS.ProcessEnv = {}): Promise<RunningDaemon> {
+  /** Starts a daemon on this rig's state directory; `stream`: further lines of its [[stream]], `rest`: of its HTTP [[listen]] and below. */
+  async daemon(stream = '', rest = '', surroundings: Surroundings = {}): Promise<RunningDaemon> {
+    const { daemonLines = '', environment = {}, stdin = 'ignore' } = surroundings;
     const config = join(this.directory, 'spillway.toml');
     const socket = join(this.directory, 's.sock');
     const text = `
 [daemon]
 state_dir = "${this.directory}/state"
+${daemonLines}
 [[stream]]
 name = "orders"
 region = "us-east-1"
@@ -54,7 +64,7 @@ address = "127.0.0.1:0"
 stream = "orders"
 ${rest}`;
     writeFileSync(config, text);
-    const daemon = await startDaemon({ config, environment, onSpawn: (child) => this.#daemons.push(child) });
+    const daemon = await startDaemon({ config, environment, stdin, onSpawn: (child) => this.#daemons.push(child) });
     return { ...daemon, socket };
   }
 

@@ -48,10 +48,12 @@ export async function killWorkers(ending: Parameters<typeof Rig.start>[0], plan:
   await rig.simulator.faults({ latencyMs: 20, latencyJitterMs: 40 });
   const faultSocket = join(rig.directory, 'faults.sock');
   const daemon = await rig.daemon('aggregate_bytes = "16KiB"\nlinger = "20ms"', '', {
-    NODE_OPTIONS: `--import ${new URL('./lane-faults.js', import.meta.url).href}`,
-    LANE_FAULTS_SOCKET: faultSocket,
-    SPILLWAY_DAEMON_LANES: String(plan.lanes),
-    SPILLWAY_DAEMON_MEMORY_BUDGET: '1GiB',
+    environment: {
+      NODE_OPTIONS: `--import ${new URL('./lane-faults.js', import.meta.url).href}`,
+      LANE_FAULTS_SOCKET: faultSocket,
+      SPILLWAY_DAEMON_LANES: String(plan.lanes),
+      SPILLWAY_DAEMON_MEMORY_BUDGET: '1GiB',
+    },
   });
   let accepted = 0;
   let inFlight = 0;

@@ -3,6 +3,7 @@ import { EventFlag, encodeBare, encodeEvent, encodeHello, SenderFrame } from '..
 import { createFrameFramer } from '../../src/ingress/frames.ts';
 import { Verdict } from '../../src/ingress/intake.ts';
 import { createArena } from '../../src/ring/arena.ts';
+import { type Below, seeded } from '../stress/seeded.ts';
 import { Feeder } from './feeding.ts';
 import { recordingIntake } from './recording-intake.ts';
 
@@ -14,18 +15,7 @@ const eventBytesMax = 600;
 const carryBytesMax = 1_024;
 const landingStart = 4_096;
 
-/** Small, fast, and good enough to choose bytes (mulberry32). */
-function random(state: number): (below: number) => number {
-  let current = state;
-  return (below) => {
-    current = (current + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(current ^ (current >>> 15), 1 | current);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
-function anyFrame(below: (n: number) => number): Buffer {
+function anyFrame(below: Below): Buffer {
   const kind = below(12);
   if (kind === 0) return encodeBare(SenderFrame.flush);
   const key = Buffer.alloc(below(30), 'k');
@@ -36,7 +26,7 @@ function anyFrame(below: (n: number) => number): Buffer {
 }
 
 /** Breaks a frame in one of the ways in which senders are broken. */
-function mutate(frame: Buffer, below: (n: number) => number): Buffer {
+function mutate(frame: Buffer, below: Below): Buffer {
   const bytes = Buffer.from(frame);
   switch (below(6)) {
     case 0:
@@ -59,7 +49,7 @@ function mutate(frame: Buffer, below: (n: number) => number): Buffer {
 
 t.test(`${count} mutated frames: no crash, no growth, and an outcome for every event`, async (t) => {
   t.comment(`seed ${seed}`);
-  const below = random(seed);
+  const below = seeded(seed);
   const arena = createArena(1 << 20);
   const intake = recordingIntake(arena, { eventBytesMax });
   let offers = 0;

@@ -10,6 +10,8 @@ import { join } from 'node:path';
 import type { Test } from 'tap';
 import type { Framer } from '../../src/ingress/framer.ts';
 import { createFrameFramer } from '../../src/ingress/frames.ts';
+import { compileKeyPath, KeyFinder } from '../../src/ingress/json-key.ts';
+import { LineFramer, type MissingKey } from '../../src/ingress/lines.ts';
 import { listenUnix, type UnixListener, type UnixListenerOptions } from '../../src/ingress/unix.ts';
 import { type Arena, createArena } from '../../src/ring/arena.ts';
 import { listening, type Told } from './feeding.ts';
@@ -33,10 +35,25 @@ export interface BenchOptions extends Partial<UnixListenerOptions> {
   readonly eventBytesMax?: number;
   readonly carryRoomBytes?: number;
   readonly readBytes?: number;
+  /** Lines as the daemon reads them; absent: {@link WordFramer}. */
+  readonly lines?: LineRules;
+}
+
+export interface LineRules {
+  readonly keyField?: string;
+  readonly missingKey?: MissingKey;
+  readonly lineBytesMax?: number;
+}
+
+/** Where test arenas of a megabyte have room for a key's scratch: behind every landing zone of a test. */
+export const scratchOffset = 786_432;
+
+export function keyFinderFor(arena: Arena, keyField: string | undefined): KeyFinder | undefined {
+  return keyField === undefined ? undefined : new KeyFinder(arena.bytes, scratchOffset, compileKeyPath(keyField));
 }
 
 export async function listenForTest(t: Test, options: BenchOptions = {}): Promise<Bench> {
-  const { carryRoomBytes = 65_536, readBytes = 65_536, eventBytesMax = 60_000 } = options;
+  const { carryRoomBytes = 65_536, readBytes = 65_536, eventBytesMax = 60_000, lines } = options;
   const arena = createArena(1 << 20);
   const landing = landingOf(carryRoomBytes, readBytes);
   const intake = recordingIntake(arena, { eventBytesMax });
@@ -50,7 +67,7 @@ export async function listenForTest(t: Test, options: BenchOptions = {}): Promis
     nowUs: () => 1,
     files,
     createFrameFramer: () => createFrameFramer({ arena, intake, defaultStream: 0, carryBytesMax: carryRoomBytes }),
-    createLineFramer: () => new WordFramer(arena, intake),
+    createLineFramer: () => (lines === undefined ? new WordFramer(arena, intake) : lineFramer(arena, intake, lines)),
     connectionsMax: 16,
     carryBytesMax: 1 << 20,
     idleTimeoutMs: 30_000,
@@ -59,6 +76,12 @@ export async function listenForTest(t: Test, options: BenchOptions = {}): Promis
   });
   t.teardown(() => listener.close({ drainMs: 0 }));
   return { path, intake, listener };
+}
+
+function lineFramer(arena: Arena, intake: RecordingIntake, rules: LineRules): LineFramer {
+  const { keyField, missingKey = 'random', lineBytesMax = 60_000 } = rules;
+  const keyFinder = keyFinderFor(arena, keyField);
+  return new LineFramer({ arena, intake, stream: 0, keyFinder, missingKey, lineBytesMax });
 }
 
 /**
@@ -117,9 +140,10 @@ export class RawSender {
   ended = false;
   #heard: (() => void) | undefined;
 
-  /** `frames`: whether what comes back is read as answers, or as text. */
-  constructor(path: string, frames = true) {
-    this.socket = createConnection({ path, allowHalfOpen: true });
+  /** `address`: a socket's path, or a port of this host. `frames`: whether what comes back is read as answers, or as text. */
+  constructor(address: string | number, frames = true) {
+    const to = typeof address === 'string' ? { path: address } : { host: '127.0.0.1', port: address };
+    this.socket = createConnection({ ...to, allowHalfOpen: true });
     this.socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
       if (frames) this.#listening.push(chunk);
@@ -137,8 +161,11 @@ export class RawSender {
   get told(): Told {
     return this.#listening.told;
   }
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
   get text(): string {
-    return Buffer.concat(this.#chunks).toString();
+    return this.bytes.toString();
   }
 
   /** Resolves when the daemon has ended its side. */
