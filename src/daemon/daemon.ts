@@ -14,7 +14,7 @@ import { type BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import { SaturationBreaker } from '../breaker/saturation.ts';
 import { type Dlq, openDlq } from '../dlq/dlq.ts';
 import { Kind } from '../dlq/layout.ts';
-import { Reason } from '../dlq/reasons.ts';
+import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
@@ -40,6 +40,9 @@ import { Telemetry } from './telemetry.ts';
 
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
 const refreshMs = 10;
+
+/** What the DLQ reports while all is well; the rest an operator should see. */
+const routineChanges: ReadonlySet<string> = new Set(['recovered', 'room', 'segment_sealed', 'segment_removed']);
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -89,9 +92,7 @@ export class Daemon {
     this.#lanes = this.#plan.lanes.map((lane, i) => this.#createLane(i, lane.ring, lane.breakers));
     const latency = await createLatencyRecorder();
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
-    this.#returns = new Returns(this.#arena, this.#dlq, this.#counters, (lane) =>
-      this.#pool.send(lane, { type: 'settled' }),
-    );
+    this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = new Replayer({
       dlq: this.#dlq,
@@ -162,13 +163,14 @@ export class Daemon {
     this.#admission.commit();
     await this.#pool.drain(config.daemon.drainTimeoutMs);
     await this.#pool.stop();
+    this.#dlq.liftLimit();
     const spilled = await this.#spillRings();
-    this.#replayer.settle();
+    this.#replayer.finish();
     for (const timer of this.#timers) clearInterval(timer);
     this.#interval();
     this.#admission.close();
     this.#returns.close();
-    await this.#dlq.close();
+    if (!(await this.#dlq.close())) throw new SpillwayError('dlq_unwritable', 'the disk keeps failing while draining');
     this.#state = 'stopped';
     log.info('stop', 'stopped', {
       state: 'stopped',
@@ -187,11 +189,11 @@ export class Daemon {
         const word = this.#arena.words[(offset + entry.state) >>> 2] as number;
         const state = word & stateMask;
         if (state === EntryState.delivered || state === EntryState.settled) continue;
-        const move = (): boolean =>
+        const move = (): Appended =>
           state === EntryState.setAside
             ? this.#returns.move(offset)
             : this.#returns.settle(offset, Kind.spill, Reason.shutdown);
-        for (let tries = 0; !move(); tries++) {
+        for (let tries = 0; move() !== Appended.ok; tries++) {
           if (tries === 100) throw new SpillwayError('dlq_unwritable', 'the DLQ takes no more while draining');
           await this.#dlq.flush();
         }
@@ -204,6 +206,21 @@ export class Daemon {
   #interval(): void {
     this.#telemetry.interval();
     this.#pool.sendAll({ type: 'interval' });
+  }
+
+  #createReturns(): Returns {
+    const { config, log } = this.#options;
+    return new Returns({
+      arena: this.#arena,
+      dlq: this.#dlq,
+      counters: this.#counters,
+      settled: (lane) => this.#pool.send(lane, { type: 'settled' }),
+      again: (lane, offsets) => this.#pool.send(lane, { type: 'again', offsets }),
+      buried: (lane, stream, events) => {
+        const fields = { event: 'dead', stream: config.streams[stream]?.name ?? '', lane, events };
+        log.warn('dlq', 'DLQ: events that Kinesis refuses', { ...fields, reason: reasonName(Reason.rejected) });
+      },
+    });
   }
 
   #createPool(): LanePool {
@@ -400,13 +417,17 @@ export class Daemon {
         },
       },
       randomWord: () => random.bytes(4).readUInt32LE(0),
-      onEvent: ({ change, events, bytes, segment, ...rest }) =>
-        log.info('dlq', `DLQ: ${change} ${Object.keys(rest).length > 0 ? JSON.stringify(rest) : ''}`.trimEnd(), {
+      eventBytesMax: config.streams.map(({ recordBytesMax }) => recordBytesMax),
+      onUnreadable: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
+      onEvent: ({ change, events, bytes, segment, ...rest }) => {
+        const level = routineChanges.has(change) ? 'info' : 'warn';
+        log[level]('dlq', `DLQ: ${change} ${Object.keys(rest).length > 0 ? JSON.stringify(rest) : ''}`.trimEnd(), {
           event: change,
           ...(typeof events === 'number' ? { events } : {}),
           ...(typeof bytes === 'number' ? { bytes } : {}),
           ...(typeof segment === 'string' ? { segment } : {}),
-        }),
+        });
+      },
     }).catch((error: unknown) => {
       const { message } = toPlainError(error);
       throw new SpillwayError(

@@ -64,13 +64,20 @@ export class Replayer {
     this.#timer = setInterval(() => this.#step(), stepMs);
   }
 
-  /** No more is brought back; what is on its way may still be checkpointed by {@link settle}. */
+  /** No more is brought back; what is on its way is checkpointed by {@link finish}. */
   stop(): void {
     clearInterval(this.#timer);
   }
 
+  /** The rings are empty, into Kinesis or into the DLQ: all that was brought back is done. */
+  finish(): void {
+    const last = this.#marks.at(-1);
+    this.#marks.length = 0;
+    if (last !== undefined) this.#parts.dlq.checkpoint(last.position);
+  }
+
   /** Tells the DLQ what is done. */
-  settle(): void {
+  #settle(): void {
     const { rings, dlq } = this.#parts;
     let done = -1;
     while (this.#marks.length > 0) {
@@ -83,7 +90,7 @@ export class Replayer {
   }
 
   #step(): void {
-    this.settle();
+    this.#settle();
     if (this.#loading) return;
     if (!this.#loaded) {
       if (this.#parts.dlq.spilledEvents > 0 && this.#hasRoom()) this.#load();

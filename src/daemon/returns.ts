@@ -2,7 +2,8 @@
  * Moves what the lanes set aside from the rings to the DLQ. Main thread; told of ring entries by the lanes' messages.
  *
  * An entry waits in its ring, marked `setAside`, until the DLQ has taken it; then it is marked `settled`, and its lane gives
- * it back. So nothing is in two places, nothing is nowhere, and what waits is bounded by the rings themselves.
+ * it back. So nothing is in two places, nothing is nowhere, and what waits is bounded by the rings themselves. What the DLQ
+ * has no room for goes back to its lane, which tries on; only dead letters, for which trying is vain, wait for room.
  */
 import { Kind } from '../dlq/layout.ts';
 import { Reason } from '../dlq/reasons.ts';
@@ -33,85 +34,146 @@ export interface ReturnsDlq {
     ehkOffset: number,
     dataOffset: number,
     dataLength: number,
-  ): number;
+  ): Appended;
 }
 
 /** How long to wait before the DLQ is asked again when it takes nothing. */
 const retryMs = 20;
 
+/** Entries of one message of a lane; all were set aside for the same reason. */
+interface Group {
+  readonly lane: number;
+  readonly offsets: Uint32Array;
+  next: number;
+}
+
+export interface ReturnsParts {
+  readonly arena: Arena;
+  readonly dlq: ReturnsDlq;
+  readonly counters: MainCounters;
+  /** The DLQ has entries of the lane's ring: it may give them back. */
+  readonly settled: (lane: number) => void;
+  /** The DLQ has no room for these, they are marked `pending` again: the lane must try on. */
+  readonly again: (lane: number, offsets: Uint32Array) => void;
+  /** So many events of the stream became dead letters. */
+  readonly buried: (lane: number, stream: number, events: number) => void;
+}
+
 export class Returns {
-  readonly #arena: Arena;
-  readonly #dlq: ReturnsDlq;
-  readonly #counters: MainCounters;
-  readonly #settled: (lane: number) => void;
-  #waiting: { readonly lane: number; readonly offsets: Uint32Array; next: number }[] = [];
+  readonly #parts: ReturnsParts;
+  /** Dead letters do not wait behind spills: the DLQ keeps room for them when it has none for spills. */
+  #waiting: { spills: Group[]; deads: Group[] } = { spills: [], deads: [] };
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(arena: Arena, dlq: ReturnsDlq, counters: MainCounters, settled: (lane: number) => void) {
-    this.#arena = arena;
-    this.#dlq = dlq;
-    this.#counters = counters;
-    this.#settled = settled;
+  constructor(parts: ReturnsParts) {
+    this.#parts = parts;
   }
 
   take(lane: number, offsets: Uint32Array): void {
-    this.#waiting.push({ lane, offsets, next: 0 });
+    const group = { lane, offsets, next: 0 };
+    if (this.#isDead(offsets[0] as number)) this.#waiting.deads.push(group);
+    else this.#waiting.spills.push(group);
     this.#work();
   }
 
   /** A lane was lost: its successor reports again what is still marked. */
   forget(lane: number): void {
-    this.#waiting = this.#waiting.filter((group) => group.lane !== lane);
+    const others = (group: Group): boolean => group.lane !== lane;
+    const { spills, deads } = this.#waiting;
+    this.#waiting = { spills: spills.filter(others), deads: deads.filter(others) };
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#waiting = [];
+    this.#waiting = { spills: [], deads: [] };
   }
 
   #work(): void {
     if (this.#timer !== undefined) return;
     const touched = new Set<number>();
-    let group = this.#waiting[0];
-    while (group !== undefined) {
-      while (group.next < group.offsets.length && this.move(group.offsets[group.next] as number)) {
-        group.next++;
-        touched.add(group.lane);
-      }
-      if (group.next < group.offsets.length) break;
-      this.#waiting.shift();
-      group = this.#waiting[0];
-    }
-    for (const lane of touched) this.#settled(lane);
-    if (group === undefined) return;
+    const areDeadsMoved = this.#moveAll(this.#waiting.deads, touched);
+    const areSpillsMoved = this.#moveAll(this.#waiting.spills, touched);
+    for (const lane of touched) this.#parts.settled(lane);
+    if (areDeadsMoved && areSpillsMoved) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#work();
     }, retryMs);
   }
 
-  /** Moves one entry if it is (still) set aside; false when the DLQ takes nothing now. */
-  move(offset: number): boolean {
-    const word = Atomics.load(this.#arena.words, (offset + entry.state) >>> 2);
-    if ((word & stateMask) !== EntryState.setAside) return true;
-    const dead = ((word >>> reasonShift) & 0xff) !== 0;
+  /** False: some must wait for the DLQ. */
+  #moveAll(groups: Group[], touched: Set<number>): boolean {
+    for (let group = groups[0]; group !== undefined; group = groups[0]) {
+      const { lane, offsets } = group;
+      const dead = new Map<number, number>();
+      let result: Appended = Appended.ok;
+      while (group.next < offsets.length) {
+        const offset = offsets[group.next] as number;
+        const isDead = this.#isDead(offset);
+        result = this.move(offset);
+        if (result !== Appended.ok) break;
+        group.next++;
+        touched.add(lane);
+        if (isDead) dead.set(this.#streamOf(offset), (dead.get(this.#streamOf(offset)) ?? 0) + 1);
+      }
+      for (const [stream, events] of dead) this.#parts.buried(lane, stream, events);
+      const isDeadRefused = group.next < offsets.length && this.#isDead(offsets[group.next] as number);
+      if (result === Appended.busy || isDeadRefused) return false;
+      if (result === Appended.full) this.#tryOn(lane, offsets.slice(group.next));
+      groups.shift();
+    }
+    return true;
+  }
+
+  /**
+   * An expired event that the DLQ has no room for stays where it is, and its lane tries on. Were it to wait here, its ring
+   * could not give back anything behind it, replay would find no room, and the DLQ would stay full for ever.
+   */
+  #tryOn(lane: number, offsets: Uint32Array): void {
+    const { words } = this.#parts.arena;
+    const waiting = offsets.filter((offset) => this.#isSetAside(offset));
+    for (const offset of waiting) {
+      const stateWord = (offset + entry.state) >>> 2;
+      // Pairs with the lane's load of the state in advance(): the entry is not done after all. Its attempts stay counted.
+      Atomics.store(words, stateWord, ((words[stateWord] as number) & ~0xffff) | EntryState.pending);
+    }
+    if (waiting.length > 0) this.#parts.again(lane, waiting);
+  }
+
+  #isSetAside(offset: number): boolean {
+    return (Atomics.load(this.#parts.arena.words, (offset + entry.state) >>> 2) & stateMask) === EntryState.setAside;
+  }
+
+  #isDead(offset: number): boolean {
+    const word = Atomics.load(this.#parts.arena.words, (offset + entry.state) >>> 2);
+    return (word & stateMask) === EntryState.setAside && ((word >>> reasonShift) & 0xff) !== 0;
+  }
+
+  #streamOf(offset: number): number {
+    return ((this.#parts.arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
+  }
+
+  /** Moves one entry if it is (still) set aside; otherwise than `ok` when the DLQ does not take it now. */
+  move(offset: number): Appended {
+    if (!this.#isSetAside(offset)) return Appended.ok;
+    const dead = this.#isDead(offset);
     return this.settle(offset, dead ? Kind.dead : Kind.spill, dead ? Reason.rejected : Reason.expired);
   }
 
-  /** Puts the entry at `offset` into the DLQ and marks it settled; false when the DLQ takes nothing now. */
-  settle(offset: number, kind: Kind, reason: Reason): boolean {
-    const { words, floats } = this.#arena;
+  /** Puts the entry at `offset` into the DLQ and marks it settled; otherwise than `ok` nothing has changed. */
+  settle(offset: number, kind: Kind, reason: Reason): Appended {
+    const { words, floats } = this.#parts.arena;
     const stateWord = (offset + entry.state) >>> 2;
     const attempts = (words[stateWord] as number) >>> attemptsShift;
     const keyWord = words[(offset + entry.key) >>> 2] as number;
-    const stream = (keyWord >>> streamShift) & streamMask;
+    const stream = this.#streamOf(offset);
     const keyLength = keyWord & 0xffff;
     const ehkOffset = (keyWord & flagHashKey) === 0 ? 0 : offset + entry.payload;
     const keyOffset = offset + entry.payload + (ehkOffset === 0 ? 0 : 16);
     const dataOffset = keyOffset + keyLength;
     const dataLength = offset + entry.payload + (words[(offset + entry.length) >>> 2] as number) - dataOffset;
     const firstSeenUs = floats[(offset + entry.firstSeenUs) >>> 3] as number;
-    const appended = this.#dlq.append(
+    const appended = this.#parts.dlq.append(
       kind,
       stream,
       reason,
@@ -123,10 +185,10 @@ export class Returns {
       dataOffset,
       dataLength,
     );
-    if (appended !== Appended.ok) return false;
-    this.#counters.add(stream, kind === Kind.dead ? MainCounter.dead : MainCounter.returned, 1);
+    if (appended !== Appended.ok) return appended;
+    this.#parts.counters.add(stream, kind === Kind.dead ? MainCounter.dead : MainCounter.returned, 1);
     // Pairs with the lane's Atomics.load in advance(): the entry's bytes are copied, its memory may go.
     Atomics.store(words, stateWord, EntryState.settled);
-    return true;
+    return Appended.ok;
   }
 }

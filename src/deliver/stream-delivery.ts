@@ -28,6 +28,9 @@ import { blamesDestination, classifyFailure } from './outcome.ts';
 import { backoffMs, type RetryGroup, RetryQueue } from './retry.ts';
 import { ShardMap } from './shard-map.ts';
 
+/** Time before events that are past their deadline, and for which there is no room elsewhere, are tried again. */
+const tryOnMs = 1_000;
+
 export class StreamDelivery implements RecordSink {
   readonly #ctx: DeliveryContext;
   readonly #wire: Wire;
@@ -74,6 +77,12 @@ export class StreamDelivery implements RecordSink {
   add(offset: number, nowMs: number): void {
     if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
     this.#aggregator.add(offset);
+  }
+
+  /** Takes back ring entries that were set aside and that the DLQ has no room for: they are tried again, at a slow pace. */
+  tryOn(offsets: Uint32Array): void {
+    this.#retries.push({ dueMs: this.#ctx.clock.nowMs() + tryOnMs, offsets, alone: false });
+    this.#ctx.progress();
   }
 
   /** Nothing of this stream is in this thread's hands any more. */

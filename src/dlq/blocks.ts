@@ -21,6 +21,8 @@ export interface Unit {
   oldestUs: number;
   /** The segment before it is closed before this unit is written. */
   readonly startsSegment: boolean;
+  /** The header of the segment that it starts has its place already. */
+  isHeaderCounted: boolean;
   /** Where it was written in its segment. */
   position: number;
   readonly tally: Tally;
@@ -34,6 +36,7 @@ export function newUnit(blocks: number[], startsSegment: boolean, streams: numbe
     lastSequence: 0,
     oldestUs: Number.POSITIVE_INFINITY,
     startsSegment,
+    isHeaderCounted: startsSegment,
     position: 0,
     tally: new Tally(streams),
   };

@@ -7,6 +7,9 @@ import type { BlockPool } from './blocks.ts';
 import type { DlqEvent, DlqOptions } from './options.ts';
 import type { Space } from './space.ts';
 
+/** Segments that one directory can ever have: a thousand a second for thirty years. */
+const numbersMax = 1e12;
+
 export class DlqContext {
   readonly options: DlqOptions;
   readonly pool: BlockPool;
@@ -23,6 +26,11 @@ export class DlqContext {
     this.pool = pool;
     this.space = space;
     this.tag = options.randomWord() | 0;
+  }
+
+  /** Keeps a number from being used again. One beyond {@link numbersMax} is not ours, and must not push ours out of range. */
+  seeSegmentNumber(number: number): void {
+    if (number < numbersMax) this.lastSegmentNumber = Math.max(this.lastSegmentNumber, number);
   }
 
   takeSegmentNumber(): number {

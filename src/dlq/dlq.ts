@@ -1,7 +1,7 @@
 /**
  * The dead-letter queue as the daemon sees it: two series of segments (spills and dead letters) in one directory, and the way
  * back for spills. Main thread; opened once by the daemon. `append` is on the admission path: it touches memory only; all
- * disk work is asynchronous. FORMAT.md describes the files.
+ * disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
  */
 import { BlockPool } from './blocks.ts';
 import { checkpointBytes, writeCheckpoint } from './checkpoint.ts';
@@ -11,6 +11,7 @@ import { Kind } from './layout.ts';
 import { checkpointMs, type DlqOptions } from './options.ts';
 import { removeSegment } from './quarantine.ts';
 import { recover } from './recover.ts';
+import type { Segment } from './segment.ts';
 import type { Appended } from './series.ts';
 import { Series } from './series.ts';
 import { Space } from './space.ts';
@@ -20,6 +21,8 @@ import { Tally } from './tally.ts';
 export interface OpenDlqOptions extends DlqOptions {
   /** Where replay reads: must hold the largest entry. */
   readonly replayWindow: { readonly offset: number; readonly length: number };
+  /** Largest event, data and key, that goes back to each stream; a larger one becomes a dead letter. */
+  readonly eventBytesMax: readonly number[];
 }
 
 /** What is in the queue, of one stream or in all. Bytes are those of data and partition keys. */
@@ -36,9 +39,10 @@ export interface Holdings {
 export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   await options.files.makeDirectory(options.directory);
   const context = new DlqContext(options, new BlockPool(options.blocks), new Space(options.maxBytes));
+  context.space.usedBytes += checkpointBytes;
   const streams = new StreamNames(options.streams);
   const { spills, deads, checkpoint } = await recover(context, streams);
-  return new Dlq(context, streams, spills, deads, checkpoint, options.replayWindow);
+  return new Dlq(context, options, streams, spills, deads, checkpoint);
 }
 
 export class Dlq {
@@ -50,16 +54,18 @@ export class Dlq {
   #covered: number;
   #written: number;
   #writing: Promise<void> | undefined;
+  /** Another checkpoint was asked for while one was being written. */
+  #isCheckpointDue = false;
   #cancelTimer: (() => void) | undefined;
   #closed = false;
 
   constructor(
     context: DlqContext,
+    options: OpenDlqOptions,
     streams: StreamNames,
-    spills: ConstructorParameters<typeof Series>[3],
-    deads: ConstructorParameters<typeof Series>[3],
+    spills: Segment[],
+    deads: Segment[],
     checkpoint: number,
-    window: OpenDlqOptions['replayWindow'],
   ) {
     const count = context.options.streams.length;
     this.#context = context;
@@ -72,10 +78,16 @@ export class Dlq {
     }) as [Tally, Tally];
     this.#spills = new Series(Kind.spill, context, streams, spills, tallies[0], () => this.#deads.push());
     this.#deads = new Series(Kind.dead, context, streams, deads, tallies[1], () => this.#spills.push());
-    const damaged = new Tally(count);
-    this.cursor = new ReplayCursor(context, window, this.#spills, this.#deads, streams, damaged, checkpoint, () =>
-      this.#checkpointSoon(),
-    );
+    this.cursor = new ReplayCursor({
+      context,
+      window: options.replayWindow,
+      eventBytesMax: options.eventBytesMax,
+      spills: this.#spills,
+      deads: this.#deads,
+      streams,
+      checkpoint,
+      onPassed: () => this.#checkpointSoon(),
+    });
     const [recoveredSpills, recoveredDeads] = tallies;
     if (recoveredSpills.totalEvents + recoveredDeads.totalEvents > 0) {
       const fields = { spilled: recoveredSpills.totalEvents, dead: recoveredDeads.totalEvents };
@@ -149,11 +161,20 @@ export class Dlq {
     this.#checkpointSoon();
   }
 
-  /** Resolves when all that was appended is as durable as the fsync policy makes it, or the disk keeps failing. */
-  async flush(): Promise<void> {
+  /** True when all that was appended is as durable as the fsync policy makes it; false when the disk keeps failing. */
+  async flush(): Promise<boolean> {
     this.#spills.push();
     this.#deads.push();
-    await Promise.all([this.#spills.writer.settled(), this.#deads.writer.settled()]);
+    const settled = await Promise.all([this.#spills.writer.settled(), this.#deads.writer.settled()]);
+    return settled.every((ok) => ok);
+  }
+
+  /**
+   * From now on `max_bytes` refuses nothing: the daemon ends, and what its rings still hold was accepted and has no other
+   * place to go. What this can take beyond the limit is bounded by the rings.
+   */
+  liftLimit(): void {
+    this.#context.space.lift();
   }
 
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
@@ -165,27 +186,42 @@ export class Dlq {
     this.#spills.push();
     this.#deads.push();
     const closed = await Promise.all([this.#spills.writer.close(), this.#deads.writer.close()]);
-    await this.#writeCheckpoint();
-    return closed.every((ok) => ok);
+    const isWritten = closed.every((ok) => ok);
+    if (isWritten) await this.#writeCheckpoint();
+    return isWritten;
   }
 
+  /** One checkpoint at a time: two would share the temporary file, and both would remove the same segments. */
   #checkpointSoon(): void {
     if (this.#closed || this.#cancelTimer !== undefined) return;
+    if (this.#writing !== undefined) {
+      this.#isCheckpointDue = true;
+      return;
+    }
     this.#cancelTimer = this.#context.options.clock.after(checkpointMs, () => {
       this.#cancelTimer = undefined;
       this.#writing = this.#writeCheckpoint().finally(() => {
         this.#writing = undefined;
+        if (!this.#isCheckpointDue) return;
+        this.#isCheckpointDue = false;
+        this.#checkpointSoon();
       });
     });
   }
 
-  /** First the checkpoint, then the segments that it covers: in the other order a crash would leave spills without a file. */
+  /**
+   * First what was set aside anew, then the checkpoint, then the segments that it covers: in any other order there is a
+   * moment at which a crash leaves events without a file.
+   */
   async #writeCheckpoint(): Promise<void> {
     const done = this.#covered >= this.cursor.handedPosition ? this.cursor.donePosition : this.#covered;
     if (done > this.#written) {
+      if (!(await this.flush())) {
+        this.#checkpointSoon();
+        return;
+      }
       try {
         await writeCheckpoint(this.#context, done);
-        if (this.#written === 0) this.#context.space.usedBytes += checkpointBytes;
         this.#written = done;
       } catch (error) {
         this.#context.report({ change: 'checkpoint_failed', ...errorFields(error) });
@@ -194,7 +230,8 @@ export class Dlq {
       }
     }
     const { segments } = this.#spills.writer;
-    for (const segment of segments.filter(({ sealed, finished }) => sealed && finished)) {
+    // After the end nobody reads: what the cursor has not left yet is as done as the checkpoint says.
+    for (const segment of segments.filter(({ sealed, finished }) => sealed && (finished || this.#closed))) {
       if (segment.lastSequence > this.#written) continue;
       if (await removeSegment(this.#context, segment)) segments.splice(segments.indexOf(segment), 1);
     }

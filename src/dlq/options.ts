@@ -45,6 +45,8 @@ export interface DlqOptions {
   /** A 32-bit number that nobody can foresee; asked once. */
   readonly randomWord: () => number;
   readonly onEvent: (event: DlqEvent) => void;
+  /** Told of spills of a stream that were counted and cannot be read any more: they are no longer in the queue. */
+  readonly onUnreadable: (stream: number, events: number) => void;
 }
 
 /** Longest that a block with room left waits for more entries before it is written, in ms. */
@@ -65,5 +67,9 @@ export const deadReserveBytesMax = 64 * 1024 ** 2;
 export const quarantineRangesMax = 64;
 /** A segment that cannot be read so many times in a row is set aside: it must not block the ones behind it. */
 export const readFailuresMax = 3;
+/** Time before a failed read is tried again, in ms. */
+export const readRetryMs = 100;
+/** Time before a dead letter that found the queue full is offered again, in ms. */
+export const fullRetryMs = 500;
 /** Bytes that recovery and tools read at a time. */
 export const scanBytes = 1024 ** 2;

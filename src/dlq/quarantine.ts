@@ -3,13 +3,14 @@
  *
  * Nothing that was once in the queue is deleted because it is damaged; an operator decides. Finding the same damage again
  * (after a restart, or once by its header and once by its payload) changes nothing: the file's name says where the range
- * starts, and an existing file is left alone. Memory is bounded by one buffer.
+ * starts, and an existing file is left alone. A copy gets that name when it is complete; recovery removes those that are not.
+ * Memory is bounded by one buffer.
  */
 import type { OpenFile } from '../edges/files.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { quarantineRangesMax } from './options.ts';
 import type { DamageCause } from './reader.ts';
-import { quarantineName, type Segment } from './segment.ts';
+import { asideCopiesMax, asideName, rangeName, type Segment } from './segment.ts';
 
 const copyBytes = 64 * 1024;
 
@@ -28,12 +29,13 @@ export async function quarantine(
     context.report({ change: 'damaged', segment: segment.name, from, bytes: to - from, cause, kept: 'segment' });
     return;
   }
-  const name = quarantineName(segment.name, from);
-  const path = context.path(name);
+  const name = rangeName(segment.name, from);
+  if (await exists(context, name)) return;
+  const partial = context.path(`${name}.tmp`);
   const { files } = context.options;
   let copy: OpenFile | undefined;
   try {
-    copy = await files.open(path, 'create');
+    copy = await files.open(partial, 'replace');
     const buffer = Buffer.allocUnsafe(Math.min(copyBytes, to - from));
     for (let position = from; position < to; ) {
       const length = await file.read(buffer, 0, Math.min(buffer.length, to - position), position);
@@ -42,14 +44,23 @@ export async function quarantine(
       position += length;
     }
     await copy.sync();
+    await files.rename(partial, context.path(name));
     await files.syncDirectory(context.options.directory);
     context.space.usedBytes += to - from;
     context.report({ change: 'quarantined', segment: segment.name, from, bytes: to - from, cause, file: name });
   } catch (error) {
-    if (errorFields(error).code === 'EEXIST') return;
     segment.keep = true;
-    context.report({ change: 'damaged', segment: segment.name, from, bytes: to - from, cause, kept: 'segment' });
-    if (copy !== undefined) await context.attempt('unlink', () => files.unlink(path));
+    const { message } = errorFields(error);
+    context.report({
+      change: 'damaged',
+      segment: segment.name,
+      from,
+      bytes: to - from,
+      cause,
+      kept: 'segment',
+      message,
+    });
+    if (copy !== undefined) await context.attempt('unlink', () => files.unlink(partial));
   } finally {
     const opened = copy;
     if (opened !== undefined) await context.attempt('close', () => opened.close());
@@ -60,18 +71,39 @@ export async function quarantine(
 export async function removeSegment(context: DlqContext, segment: Segment): Promise<boolean> {
   const { files } = context.options;
   const path = context.path(segment.name);
-  if (segment.keep) {
-    const aside = quarantineName(segment.name);
-    const renamed = await context.attempt('rename', () => files.rename(path, context.path(aside)));
-    if (renamed)
-      context.report({ change: 'quarantined', segment: segment.name, bytes: segment.fileBytes, file: aside });
-    return renamed;
-  }
+  if (segment.keep) return setAside(context, segment.name, 'it holds damage that could not be copied elsewhere');
   const unlinked = await context.attempt('unlink', () => files.unlink(path));
   if (!unlinked) return false;
   context.space.usedBytes -= segment.fileBytes;
   context.report({ change: 'segment_removed', segment: segment.name, bytes: segment.fileBytes });
   return true;
+}
+
+/**
+ * Renames a segment that cannot be used: its entries must not be taken for replayed once the checkpoint has passed them. A
+ * file that was set aside before is never overwritten.
+ */
+export async function setAside(context: DlqContext, name: string, why: string): Promise<boolean> {
+  for (let copy = 0; copy < asideCopiesMax; copy++) {
+    const aside = asideName(name, copy);
+    if (await exists(context, aside)) continue;
+    const { files } = context.options;
+    const renamed = await context.attempt('rename', () => files.rename(context.path(name), context.path(aside)));
+    if (renamed) context.report({ change: 'set_aside', segment: name, file: aside, why });
+    return renamed;
+  }
+  context.report({ change: 'skipped', name, why: `${why}; it was set aside ${asideCopiesMax} times already` });
+  return false;
+}
+
+/** Whether anything has this name; what cannot be looked at counts as there. */
+async function exists(context: DlqContext, name: string): Promise<boolean> {
+  try {
+    await (await context.options.files.open(context.path(name), 'read')).close();
+    return true;
+  } catch (error) {
+    return errorFields(error).code !== 'ENOENT';
+  }
 }
 
 function hasRoom({ space }: DlqContext, bytes: number): boolean {

@@ -4,17 +4,18 @@
  * It reads all headers first, puts the segments of each series in the order of their sequences (names are only names), and
  * counts what is still to be done. Damage never stops it: damaged ranges are kept in files of their own, a segment that
  * cannot be read or is of another version is set aside, what is not ours is left alone; each is reported in one line. It
- * appends to nothing, and removes only what the checkpoint covers or what holds no entry. Doing it twice changes nothing.
+ * appends to nothing, and removes only what the checkpoint covers or what holds no entry. Doing it twice changes nothing, and
+ * neither does dying in the middle of it.
  * Memory: one buffer of {@link scanBytes} and one {@link Segment} per file.
  */
 import type { OpenFile } from '../edges/files.ts';
-import { checkpointBytes, checkpointName, checkpointTemporaryName, readCheckpoint } from './checkpoint.ts';
+import { checkpointName, checkpointTemporaryName, readCheckpoint } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { entry, formatVersion, heapMemory, Kind, type Memory, segmentHeaderBytes } from './layout.ts';
 import { quarantineRangesMax, scanBytes } from './options.ts';
-import { quarantine, removeSegment } from './quarantine.ts';
+import { quarantine, removeSegment, setAside } from './quarantine.ts';
 import { type DamageCause, readSegmentHeader, SegmentReader } from './reader.ts';
-import { newSegment, parseName, quarantineName, type Segment } from './segment.ts';
+import { newSegment, type ParsedName, parseName, type Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
 
 export interface Recovered {
@@ -49,14 +50,19 @@ export async function recover(context: DlqContext, streams: StreamNames): Promis
   const recovered = { spills: [] as Segment[], deads: [] as Segment[], checkpoint };
   const lastCounted = { [Kind.spill]: checkpoint, [Kind.dead]: 0 };
   found.sort((a, b) => a.segment.firstSequence - b.segment.firstSequence || a.segment.number - b.segment.number);
+  const continuations = new Map(
+    found.toReversed().map((item) => [`${item.kind} ${item.continues}`, item.segment.firstSequence]),
+  );
   for (const item of found) {
     const { segment, kind } = item;
-    const continuation = found.find((other) => other.kind === kind && other.continues === item.ownNumber);
-    const clip = continuation?.segment.firstSequence ?? Number.POSITIVE_INFINITY;
+    const clip = continuations.get(`${kind} ${item.ownNumber}`) ?? Number.POSITIVE_INFINITY;
     if (!(await readSegment(context, streams, memory, item, clip, lastCounted[kind]))) continue;
+    const isDone = segment.lastSequence <= (kind === Kind.spill ? checkpoint : 0);
+    const isRepeated = !isDone && segment.tally.totalEvents === 0;
     context.lastSequence = Math.max(context.lastSequence, segment.lastSequence);
     lastCounted[kind] = Math.max(lastCounted[kind], segment.lastSequence);
-    if (segment.tally.totalEvents === 0 && (await removeSegment(context, segment))) continue;
+    if (isDone && (await removeSegment(context, segment))) continue;
+    if (isRepeated && (await setAside(context, segment.name, 'other segments hold all of its entries'))) continue;
     (kind === Kind.spill ? recovered.spills : recovered.deads).push(segment);
   }
   return recovered;
@@ -79,14 +85,13 @@ async function findSegments(context: DlqContext, memory: Memory): Promise<Found[
   const found: Found[] = [];
   for (const { name, kind } of await files.list(directory)) {
     const parsed = parseName(name);
-    if (name === checkpointName && kind === 'file') {
-      context.space.usedBytes += checkpointBytes;
-    } else if (name === checkpointTemporaryName && kind === 'file') {
+    if (parsed !== undefined) context.seeSegmentNumber(parsed.number);
+    if (name === checkpointName && kind === 'file') continue;
+    if (kind === 'file' && (name === checkpointTemporaryName || parsed?.form === 'partial')) {
       await context.attempt('unlink', () => files.unlink(context.path(name)));
     } else if (parsed === undefined || kind !== 'file') {
       context.report({ change: 'skipped', name, why: kind === 'file' ? 'foreign' : kind });
     } else {
-      context.lastSegmentNumber = Math.max(context.lastSegmentNumber, parsed.number);
       const item = await inspect(context, memory, name, parsed);
       if (item !== undefined) found.push(item);
     }
@@ -99,14 +104,14 @@ async function inspect(
   context: DlqContext,
   memory: Memory,
   name: string,
-  parsed: { readonly kind: Kind; readonly number: number; readonly quarantine: boolean },
+  parsed: ParsedName,
 ): Promise<Found | undefined> {
   let file: OpenFile | undefined;
   try {
     file = await context.options.files.open(context.path(name), 'read');
     const size = await file.size();
     context.space.usedBytes += size;
-    if (parsed.quarantine) return undefined;
+    if (parsed.form === 'quarantine') return undefined;
     const header = await readSegmentHeader(file, memory);
     if (header !== undefined && header.version !== formatVersion) {
       await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
@@ -117,7 +122,7 @@ async function inspect(
     if (kind !== parsed.kind || ownNumber !== parsed.number) {
       context.report({ change: 'misnamed', segment: name, number: ownNumber });
     }
-    context.lastSegmentNumber = Math.max(context.lastSegmentNumber, ownNumber);
+    context.seeSegmentNumber(ownNumber);
     const first = header?.firstSequence ?? (await firstSequenceIn(file, memory, size));
     const segment = { ...newSegment(kind, parsed.number, header?.tag, first, context.options.streams.length), name };
     segment.sealed = true;
@@ -217,12 +222,4 @@ async function cutTail(context: DlqContext, segment: Segment): Promise<void> {
     context.space.usedBytes -= segment.fileBytes - segment.bytes;
     segment.fileBytes = segment.bytes;
   });
-}
-
-/** Renames a file that cannot be used now: its entries must not be taken for replayed once the checkpoint has passed them. */
-async function setAside(context: DlqContext, name: string, why: string): Promise<void> {
-  const { files } = context.options;
-  const aside = quarantineName(name);
-  await context.attempt('rename', () => files.rename(context.path(name), context.path(aside)));
-  context.report({ change: 'set_aside', segment: name, file: aside, why });
 }

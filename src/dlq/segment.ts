@@ -59,14 +59,30 @@ export function segmentName(kind: Kind, number: number): string {
   return `${prefixes[kind]}-${String(number).padStart(10, '0')}.seg`;
 }
 
-/** What a file name says: a segment, a quarantined range or segment, or undefined: not ours. */
-export function parseName(name: string): { kind: Kind; number: number; quarantine: boolean } | undefined {
-  const match = /^(spill|dead)-(\d{10})\.seg(\.(\d{1,15}\.)?quarantine)?$/.exec(name);
-  if (match === null) return undefined;
-  return { kind: match[1] === 'spill' ? 1 : 2, number: Number(match[2]), quarantine: match[3] !== undefined };
+export interface ParsedName {
+  readonly kind: Kind;
+  readonly number: number;
+  /** `partial`: a copy into quarantine that was not finished. */
+  readonly form: 'segment' | 'quarantine' | 'partial';
 }
 
-/** The file that keeps the damaged range which starts at `position`, or without one the whole segment. */
-export function quarantineName(segment: string, position?: number): string {
-  return position === undefined ? `${segment}.quarantine` : `${segment}.${position}.quarantine`;
+/** What a file name says, or undefined: not ours. */
+export function parseName(name: string): ParsedName | undefined {
+  const match = /^(spill|dead)-(\d{10,15})\.seg(?:\.(?:\d{1,15}\.)?quarantine(\.tmp)?)?$/.exec(name);
+  if (match === null) return undefined;
+  const form = match[3] !== undefined ? 'partial' : name.endsWith('.seg') ? 'segment' : 'quarantine';
+  return { kind: match[1] === 'spill' ? 1 : 2, number: Number(match[2]), form };
 }
+
+/** The file that keeps the damaged range which starts at `position`, a multiple of 8. */
+export function rangeName(segment: string, position: number): string {
+  return `${segment}.${position}.quarantine`;
+}
+
+/** A file that keeps a whole segment; `copy` 1 to 7 tells it from others of the same segment, and from every range. */
+export function asideName(segment: string, copy: number): string {
+  return copy === 0 ? `${segment}.quarantine` : `${segment}.${copy}.quarantine`;
+}
+
+/** Files of one segment that can be set aside: more would mean that somebody puts the same file back again and again. */
+export const asideCopiesMax = 8;

@@ -149,11 +149,11 @@ export class Series {
     return this.writer.unwrittenEvents + (this.#current?.tally.totalEvents ?? 0);
   }
 
-  /** Closes the segment that is being written, once all before this call is in it. */
-  rotate(): void {
+  /** Closes the segment that is being written, once all before this call is in it. Resolves then, or when a write fails. */
+  rotate(): Promise<void> {
     this.push();
     this.#segmentBytes = Number.POSITIVE_INFINITY;
-    this.writer.rotateWhenIdle();
+    return this.writer.rotateWhenIdle();
   }
 
   #refuse(): Appended {
@@ -179,7 +179,10 @@ export class Series {
       this.#onPressure();
       return undefined;
     }
-    if (rotate) this.#segmentBytes = segmentHeaderBytes;
+    if (rotate) {
+      this.#segmentBytes = segmentHeaderBytes;
+      this.#context.space.usedBytes += segmentHeaderBytes;
+    }
     this.#current = newUnit(blocks, rotate, this.#context.options.streams.length);
     return this.#current;
   }

@@ -12,6 +12,7 @@ export class Space {
   readonly maxBytes: number;
   readonly #spillMaxBytes: number;
   usedBytes = 0;
+  #isLifted = false;
 
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
@@ -20,7 +21,13 @@ export class Space {
 
   /** True when an entry of `bytes` and the header of a new segment would still fit. */
   hasRoom(kind: Kind, bytes: number): boolean {
+    if (this.#isLifted) return true;
     const limit = kind === Kind.spill ? this.#spillMaxBytes : this.maxBytes;
     return this.usedBytes + bytes + segmentHeaderBytes <= limit;
+  }
+
+  /** From now on there is room for everything. */
+  lift(): void {
+    this.#isLifted = true;
   }
 }

@@ -33,7 +33,7 @@ export class SegmentWriter {
   /** Why the open segment must not be used any more. */
   #poison: { readonly error: unknown } | undefined;
   #syncDue = false;
-  #syncTimerArmed = false;
+  #cancelSyncTimer: (() => void) | undefined;
   #rotateWhenIdle = false;
   /** Number of the segment that the next one continues. */
   #continues = 0;
@@ -46,6 +46,7 @@ export class SegmentWriter {
   #settledUnits = 0;
   #settleWaiters: { readonly target: number; readonly resolve: (settled: boolean) => void }[] = [];
   #writtenWaiters: (() => void)[] = [];
+  #sealWaiters: (() => void)[] = [];
 
   constructor(kind: Kind, context: DlqContext, recovered: Segment[]) {
     this.#kind = kind;
@@ -67,6 +68,11 @@ export class SegmentWriter {
   /** Events that are in memory only. */
   get unwrittenEvents(): number {
     return this.#queue.reduce((events, unit) => events + unit.tally.totalEvents, 0);
+  }
+
+  /** Sequence of the last entry that can be read from a segment; 0: there is none. */
+  get lastWrittenSequence(): number {
+    return this.segments.findLast(({ lastSequence }) => lastSequence > 0)?.lastSequence ?? 0;
   }
 
   push(unit: Unit): void {
@@ -92,18 +98,23 @@ export class SegmentWriter {
     });
   }
 
-  /** Closes the open segment as soon as nothing waits to be written to it. */
-  rotateWhenIdle(): void {
+  /** Closes the open segment as soon as nothing waits to be written to it. Resolves then, or when a write fails. */
+  rotateWhenIdle(): Promise<void> {
+    if (this.#open === undefined && this.#queue.length === 0) return Promise.resolve();
     this.#rotateWhenIdle = true;
-    this.pump();
+    return new Promise((resolve) => {
+      this.#sealWaiters.push(resolve);
+      this.pump();
+    });
   }
 
   /** Settles all and closes the open segment; false when the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
     const settled = await this.settled();
-    if (settled) this.rotateWhenIdle();
+    if (settled) void this.rotateWhenIdle();
     this.#stopped = !settled;
     await this.#draining;
+    this.#cancelSyncTimer?.();
     const open = this.#open;
     if (open !== undefined) await this.#context.attempt('close', () => open.file.close());
     return settled;
@@ -147,7 +158,7 @@ export class SegmentWriter {
 
   async #write(unit: Unit): Promise<void> {
     const { arena, blocks, fsync } = this.#context.options;
-    this.#open ??= await this.#create(unit.firstSequence);
+    this.#open ??= await this.#create(unit);
     const { segment, file } = this.#open;
     let position = segment.bytes;
     unit.position = position;
@@ -164,18 +175,20 @@ export class SegmentWriter {
     this.#queue.shift();
     this.#unsynced.push(unit);
     if (fsync.kind === 'none') this.#settle(1);
-    else if (fsync.kind === 'interval' && !this.#syncTimerArmed) {
-      this.#syncTimerArmed = true;
-      this.#context.options.clock.after(fsync.intervalMs, () => {
-        this.#syncTimerArmed = false;
+    // What is written may be reclaimed: who waits for a block must not wait for the sync.
+    if (fsync.kind === 'interval') this.#context.pool.wake();
+    if (fsync.kind === 'interval' && this.#cancelSyncTimer === undefined) {
+      this.#cancelSyncTimer = this.#context.options.clock.after(fsync.intervalMs, () => {
+        this.#cancelSyncTimer = undefined;
         this.#syncDue = true;
         this.pump();
       });
     }
   }
 
-  async #create(firstSequence: number): Promise<{ segment: Segment; file: OpenFile }> {
+  async #create(unit: Unit): Promise<{ segment: Segment; file: OpenFile }> {
     const { options, space, tag } = this.#context;
+    const { firstSequence } = unit;
     const segment = newSegment(
       this.#kind,
       this.#context.takeSegmentNumber(),
@@ -203,7 +216,8 @@ export class SegmentWriter {
       throw error;
     }
     segment.bytes = segment.fileBytes = segmentHeaderBytes;
-    space.usedBytes += segmentHeaderBytes;
+    if (unit.isHeaderCounted) unit.isHeaderCounted = false;
+    else space.usedBytes += segmentHeaderBytes;
     this.segments.push(segment);
     return { segment, file };
   }
@@ -263,6 +277,7 @@ export class SegmentWriter {
     segment.sealed = true;
     await this.#context.attempt('close', () => file.close());
     this.#context.report({ change: 'segment_sealed', segment: segment.name, bytes: segment.bytes });
+    for (const resolve of this.#sealWaiters.splice(0)) resolve();
   }
 
   /** Gives up the open segment, takes back what is not known to be on disk, and waits before the next try. */
@@ -272,7 +287,7 @@ export class SegmentWriter {
       this.#context.report({ change: 'failing', series: kindNames[this.#kind], ...errorFields(error) });
     }
     if (this.#open !== undefined) await this.#abandonOpen();
-    for (const resolve of this.#writtenWaiters.splice(0)) resolve();
+    for (const resolve of [...this.#writtenWaiters.splice(0), ...this.#sealWaiters.splice(0)]) resolve();
     if (this.failing) this.#context.pool.wake();
     if (this.#failures >= failuresUntilAbandoned) {
       for (const { resolve } of this.#settleWaiters.splice(0)) resolve(false);

@@ -7,6 +7,7 @@ import { Base64 } from '../batch/base64.ts';
 import { Md5Group } from '../batch/md5-group.ts';
 import { LaneLoop } from '../deliver/lane-loop.ts';
 import { createStream } from '../deliver/lane-streams.ts';
+import type { StreamDelivery } from '../deliver/stream-delivery.ts';
 import { systemClock } from '../edges/clock.ts';
 import { systemRandom } from '../edges/random.ts';
 import { LaneCounter, LaneCounters } from '../observe/counters.ts';
@@ -67,6 +68,8 @@ export default async function runLane(start: LaneStart): Promise<void> {
       switch (message.type) {
         case 'settled':
           return loop.schedule();
+        case 'again':
+          return again(arena, streams, message.offsets);
         case 'interval':
           return postLatencies();
         case 'drain':
@@ -99,6 +102,16 @@ function takeOver(arena: Arena, start: LaneStart, counters: LaneCounters): void 
   }
   counters.commit(counters.committedTail());
   consumer.release();
+}
+
+/** Hands entries that nobody else wants back to their streams. */
+function again(arena: Arena, streams: readonly StreamDelivery[], offsets: Uint32Array): void {
+  const streamOf = (offset: number): number =>
+    ((arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
+  streams.forEach((stream, i) => {
+    const own = offsets.filter((offset) => streamOf(offset) === i);
+    if (own.length > 0) stream.tryOn(own);
+  });
 }
 
 function at<T>(list: readonly T[], index: number): T {

@@ -24,6 +24,8 @@ export type ToLane =
   | { readonly type: 'stop' }
   /** The DLQ has what was set aside: look for entries to give back. */
   | { readonly type: 'settled' }
+  /** These entries, set aside before, are `pending` again: the DLQ has no room for them. */
+  | { readonly type: 'again'; readonly offsets: Uint32Array }
   /** Send the latency histograms of the interval that ends now. */
   | { readonly type: 'interval' };
 

@@ -1,0 +1,169 @@
+/**
+ * A real DLQ on a real directory, with an arena of its own, for the tests of this folder. It is closed and its directory
+ * removed by the test's teardown; only tests import it.
+ */
+import { randomInt } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Dlq, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
+import { Kind } from '../../src/dlq/layout.ts';
+import type { DlqEvent } from '../../src/dlq/options.ts';
+import { Reason } from '../../src/dlq/reasons.ts';
+import { Appended } from '../../src/dlq/series.ts';
+import { realFiles } from '../../src/edges/files.ts';
+import { createArena } from '../../src/ring/arena.ts';
+
+export interface Event {
+  readonly stream: number;
+  readonly reason: number;
+  readonly attempts: number;
+  readonly firstSeenUs: number;
+  readonly key: string;
+  readonly hashKey: string | undefined;
+  readonly data: string;
+}
+
+export type QueueOptions = Partial<
+  Pick<OpenDlqOptions, 'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax'>
+> & {
+  readonly blockBytes?: number;
+  readonly blockCount?: number;
+  readonly windowBytes?: number;
+};
+
+type Teardown = { teardown(end: () => unknown): void };
+
+export function temporaryDirectory(t: Teardown): string {
+  const directory = mkdtempSync(join(tmpdir(), 'spillway-dlq-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** Event number `id`, different in every field from its neighbours. */
+export function eventOf(id: number, data = `event ${id}`): Event {
+  const hashKey = id % 3 === 0 ? id.toString(16).padStart(32, '0') : undefined;
+  const firstSeenUs = 1.7e15 + id;
+  return { stream: 0, reason: Reason.saturated, attempts: id % 7, firstSeenUs, key: `key${id}`, hashKey, data };
+}
+
+/** Data of every length up to two and a half of the blocks of 1 KiB, told by its number. */
+export function longDataOf(id: number): string {
+  return `${id}:`.padEnd((id * 7_919) % 2_500, String.fromCharCode(97 + (id % 26)));
+}
+
+const scratch = 65_536;
+const scratchBytes = 2 * 1024 ** 2;
+
+export class Queue {
+  readonly dlq: Dlq;
+  /** What was reported since the opening. */
+  readonly reports: readonly DlqEvent[];
+  /** Events that were said to be unreadable, by stream. */
+  readonly unreadable: readonly number[];
+  readonly #arena: ReturnType<typeof createArena>;
+  #closed = false;
+
+  private constructor(dlq: Dlq, arena: ReturnType<typeof createArena>, reports: DlqEvent[], unreadable: number[]) {
+    this.dlq = dlq;
+    this.reports = reports;
+    this.unreadable = unreadable;
+    this.#arena = arena;
+  }
+
+  static async open(t: Teardown, directory: string, options: QueueOptions = {}): Promise<Queue> {
+    const { blockBytes = 4_096, blockCount = 8, windowBytes = 64 * 1024, ...given } = options;
+    const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
+    const replayWindow = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes };
+    const arena = createArena(replayWindow.offset + windowBytes);
+    const reports: DlqEvent[] = [];
+    const unreadable = [0, 0];
+    const dlq = await openDlq({
+      directory,
+      maxBytes: 1024 ** 3,
+      segmentBytes: 1024 ** 2,
+      fsync: { kind: 'none' },
+      streams: ['orders', 'clicks'],
+      eventBytesMax: [scratchBytes, scratchBytes],
+      arena,
+      blocks,
+      replayWindow,
+      files: realFiles,
+      clock: {
+        nowMs: () => Date.now(),
+        after: (delayMs, run) => {
+          const timer = setTimeout(run, delayMs);
+          return () => clearTimeout(timer);
+        },
+      },
+      randomWord: () => randomInt(2 ** 32),
+      onEvent: (event) => reports.push(event),
+      onUnreadable: (stream, events) => {
+        unreadable[stream]! += events;
+      },
+      ...given,
+    });
+    const queue = new Queue(dlq, arena, reports, unreadable);
+    t.teardown(() => queue.close());
+    return queue;
+  }
+
+  /** Offers one event; what the DLQ answers. */
+  offer(event: Event, kind: Kind = Kind.spill): Appended {
+    const { buffer } = this.#arena;
+    const hashKey = event.hashKey === undefined ? undefined : Buffer.from(event.hashKey, 'hex');
+    hashKey?.copy(buffer, scratch);
+    const key = scratch + 16;
+    const keyLength = buffer.write(event.key, key);
+    const dataLength = buffer.write(event.data, key + keyLength, 'latin1');
+    return this.dlq.append(
+      kind, event.stream, event.reason, event.attempts, event.firstSeenUs,
+      key, keyLength, hashKey === undefined ? 0 : scratch, key + keyLength, dataLength,
+    ); // biome-ignore format: two lines of arguments
+  }
+
+  /** Appends one event, waiting for a free block where it must. Throws when the queue is full. */
+  async append(event: Event, kind: Kind = Kind.spill): Promise<void> {
+    for (;;) {
+      const answer = this.offer(event, kind);
+      if (answer === Appended.ok) return;
+      if (answer === Appended.full) throw new Error('the queue is full');
+      await new Promise<void>((resolve) => this.dlq.whenWritable(resolve));
+    }
+  }
+
+  /** The entry that the cursor stands on. */
+  current(): Event {
+    const { cursor } = this.dlq;
+    const { buffer } = this.#arena;
+    const text = (offset: number, length: number, encoding: 'utf8' | 'latin1' | 'hex'): string =>
+      buffer.toString(encoding, offset, offset + length);
+    return {
+      stream: cursor.stream,
+      reason: cursor.reason,
+      attempts: cursor.attempts,
+      firstSeenUs: cursor.firstSeenUs,
+      key: text(cursor.keyOffset, cursor.keyLength, 'utf8'),
+      hashKey: cursor.ehkOffset === 0 ? undefined : text(cursor.ehkOffset, 16, 'hex'),
+      data: text(cursor.dataOffset, cursor.dataLength, 'latin1'),
+    };
+  }
+
+  /** Takes all spills out, in the order in which they come. Nothing is checkpointed. */
+  async replay(): Promise<Event[]> {
+    const { cursor } = this.dlq;
+    const events: Event[] = [];
+    while (await cursor.load()) while (cursor.next()) events.push(this.current());
+    return events;
+  }
+
+  reported(change: string): DlqEvent[] {
+    return this.reports.filter((report) => report.change === change);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.dlq.close();
+  }
+}
