@@ -101,7 +101,9 @@ export class Daemon {
       admission: this.#admission,
       rings: this.#lanes.map(({ ring }) => ring),
       counters: this.#counters,
+      nowMs: () => clock.nowMs(),
       share: config.dlq.replayShare,
+      openAfterMs: config.breaker.openAfterMs,
       onFailure: (error) => log.failure(error),
     });
     await lanesReady;

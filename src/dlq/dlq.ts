@@ -173,6 +173,8 @@ export class Dlq {
     if (this.#closed || this.#cancelTimer !== undefined) return;
     this.#cancelTimer = this.#context.options.clock.after(checkpointMs, () => {
       this.#cancelTimer = undefined;
+      // One at a time, however slow the disk: two would write the same temporary file.
+      if (this.#writing !== undefined) return this.#checkpointSoon();
       this.#writing = this.#writeCheckpoint().finally(() => {
         this.#writing = undefined;
       });

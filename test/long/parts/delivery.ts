@@ -26,14 +26,23 @@ export function checkBooks(lane: Lane, ledger: Ledger, told: { accepted: number;
   lane.check('the ledger is exact', wrong.length === 0, JSON.stringify(ledger));
 }
 
-/** Reads the whole stream back: each of the events [0, count) is there once, as it was sent. */
-export async function checkStream(lane: Lane, rig: Rig, count: number): Promise<void> {
+/** Reads the whole stream back: each of the events [0, count) is there once, as it was sent, and the refused ones are not. */
+export async function checkStream(
+  lane: Lane,
+  rig: Rig,
+  count: number,
+  refused: readonly { readonly from: number; readonly to: number }[] = [],
+): Promise<void> {
   const startMs = performance.now();
-  const found = (await rig.readBack(count)).counts();
+  const oracle = await rig.readBack(count);
+  const { lost, duplicated, altered } = oracle.counts();
+  const refusals = refused.reduce((sum, { from, to }) => sum + to - from, 0);
+  const absent = refused.reduce((sum, { from, to }) => sum + oracle.counts(from, to).lost, 0);
   const { streams } = await rig.simulator.stats();
-  lane.check('lost', found.lost === 0, found.lost);
-  lane.check('duplicated', found.duplicated === 0, found.duplicated);
-  lane.check('altered', found.altered === 0, found.altered);
+  lane.check('lost', lost === absent, lost - absent);
+  lane.check('duplicated', duplicated === 0, duplicated);
+  lane.check('altered', altered === 0, altered === 0 ? 0 : `${altered}, such as ${oracle.firstAltered}`);
+  if (refusals > 0) lane.check('refused and delivered nevertheless', absent === refusals, refusals - absent);
   lane.check('no aggregate holds an event of another shard', streams['orders']?.droppedEvents === 0);
   lane.figure('reading back, s', (performance.now() - startMs) / 1000);
 }

@@ -6,13 +6,7 @@
  * event was due by the rate, which also holds this process's own delays, and from the moment when it was handed to the socket.
  */
 import { connect } from '../../../src/client/client.ts';
-import {
-  encodeHistogram,
-  type Histogram,
-  intervalHistogram,
-  percentileUs,
-  startHistograms,
-} from '../../../src/observe/histogram.ts';
+import { type Histogram, intervalHistogram, percentileUs, startHistograms } from '../../../src/observe/histogram.ts';
 import { NumberedEvents } from '../../daemon/numbered-events.ts';
 import type { Latency, SenderPlan, SenderReport, ToSender } from './sending.ts';
 
@@ -33,11 +27,13 @@ const burstEventsMax = 2_000;
 let phase = plan.phase;
 let sinceDue: Histogram = intervalHistogram(engine);
 let sinceSent: Histogram = intervalHistogram(engine);
+const all = { sinceDue: intervalHistogram(engine), sinceSent: intervalHistogram(engine) };
 const phases: Record<string, Latency> = {};
 const refused: Record<
   string,
   { events: number; retryable: boolean; retryAfterMsMin: number; retryAfterMsMax: number }
 > = {};
+const refusedRanges: { from: number; to: number }[] = [];
 const bursts: Burst[] = [];
 let firstBurst = 0;
 let answered = 0;
@@ -50,7 +46,10 @@ const client = await connect({
   path: plan.path,
   ...(plan.windowBytes === undefined ? {} : { windowBytes: plan.windowBytes }),
   onAck: (number) => answer(number),
-  onRefusal: ({ code, count, retryable, retryAfterMs }) => {
+  onRefusal: ({ code, first, count, retryable, retryAfterMs }) => {
+    const last = refusedRanges.at(-1);
+    if (last !== undefined && last.to === plan.from + first - 1) last.to += count;
+    else refusedRanges.push({ from: plan.from + first - 1, to: plan.from + first - 1 + count });
     const sum = refused[code] ?? { events: 0, retryable, retryAfterMsMin: Infinity, retryAfterMsMax: 0 };
     sum.events += count;
     sum.retryAfterMsMin = Math.min(sum.retryAfterMsMin, retryAfterMs);
@@ -71,7 +70,8 @@ process.send({ started: true });
 await send();
 const { accepted, refused: refusedEvents } = await client.close();
 changePhase('');
-const report: SenderReport = { sent: client.sent, accepted, refusedEvents, refused, heldMs, phases };
+phases['all'] = latencyOf(all.sinceDue, all.sinceSent);
+const report: SenderReport = { sent: client.sent, accepted, refusedEvents, refused, refusedRanges, heldMs, phases };
 process.send(report, () => process.disconnect());
 
 async function send(): Promise<void> {
@@ -107,8 +107,8 @@ function answer(number: number): void {
   while (answered < number) {
     const burst = bursts[firstBurst] as Burst;
     const end = Math.min(number, burst.end);
-    sinceDue.recordValueWithCount(Math.max(0, Math.round((nowMs - burst.dueMs) * 1000)), end - answered);
-    sinceSent.recordValueWithCount(Math.max(0, Math.round((nowMs - burst.sentMs) * 1000)), end - answered);
+    for (const histogram of [sinceDue, all.sinceDue]) record(histogram, nowMs - burst.dueMs, end - answered);
+    for (const histogram of [sinceSent, all.sinceSent]) record(histogram, nowMs - burst.sentMs, end - answered);
     answered = end;
     if (end === burst.end) firstBurst++;
   }
@@ -116,13 +116,16 @@ function answer(number: number): void {
   if (bursts.length === 0 || firstBurst > 10_000) firstBurst = 0;
 }
 
+function record(histogram: Histogram, tookMs: number, count: number): void {
+  histogram.recordValueWithCount(Math.max(0, Math.round(tookMs * 1000)), count);
+}
+
+function latencyOf(due: Histogram, sent: Histogram): Latency {
+  return { count: sent.totalCount, sinceDue: percentiles(due), sinceSent: percentiles(sent) };
+}
+
 function changePhase(next: string): void {
-  phases[phase] = {
-    count: sinceSent.totalCount,
-    sinceDue: percentiles(sinceDue),
-    sinceSent: percentiles(sinceSent),
-    hdr: encodeHistogram(sinceSent),
-  };
+  phases[phase] = latencyOf(sinceDue, sinceSent);
   for (const histogram of [sinceDue, sinceSent]) histogram.destroy();
   [sinceDue, sinceSent] = [intervalHistogram(engine), intervalHistogram(engine)];
   phase = next;

@@ -36,8 +36,6 @@ export interface Latency {
   readonly sinceDue: Percentiles;
   /** From when it was handed to the socket. */
   readonly sinceSent: Percentiles;
-  /** The latter as a whole, HdrHistogram V2. */
-  readonly hdr: string;
 }
 
 export interface SenderReport {
@@ -47,8 +45,11 @@ export interface SenderReport {
   readonly refused: Readonly<
     Record<string, { events: number; retryable: boolean; retryAfterMsMin: number; retryAfterMsMax: number }>
   >;
+  /** Numbers [from, to) of the refused events, in order. */
+  readonly refusedRanges: readonly { readonly from: number; readonly to: number }[];
   /** Time in which the window was full. */
   readonly heldMs: number;
+  /** By name, and `all` of them together. */
   readonly phases: Readonly<Record<string, Latency>>;
 }
 
