@@ -19,6 +19,7 @@ import protobuf from 'protobufjs';
 import { assert } from '../src/base/assert.ts';
 import { aggregatePlaceBytes } from '../src/base/limits.ts';
 import { Aggregator } from '../src/batch/aggregator.ts';
+import { groupMax, Md5Group } from '../src/batch/md5-group.ts';
 import { ShardRanges } from '../src/batch/shard-ranges.ts';
 import { createArena } from '../src/ring/arena.ts';
 import { entry, entryBytes } from '../src/ring/layout.ts';
@@ -50,7 +51,8 @@ const keyOf = (event: number): string => `user${String((event * 7_919) % keyCoun
 
 /** Ours: the ring entries of all events, and a run over them. `records` takes the records of one run where it is given. */
 function ours(events: readonly UserRecord[]): { run: (records?: Buffer[]) => number; perRecord: () => number[] } {
-  const room = aggregatePlaceBytes(aggregateBytes);
+  // As many as the aggregator may have pending, and the one that is open.
+  const room = (groupMax + 1) * aggregatePlaceBytes(aggregateBytes);
   const size = entryBytes(events[0]!.partitionKey.length + events[0]!.data.length);
   const arena = createArena(65_536 + room + events.length * size);
   const offsets = events.map(({ partitionKey, data }, index) => {
@@ -64,11 +66,12 @@ function ours(events: readonly UserRecord[]): { run: (records?: Buffer[]) => num
   let sum = 0;
   let kept: Buffer[] | undefined;
   let counts: number[] = [];
-  const aggregator = new Aggregator(arena, { offset: 65_536, length: room }, aggregateBytes, {
-    aggregated: (aggregate, dataOffset, dataLength) => {
-      sum += dataLength + arena.buffer.readUInt8(dataOffset + dataLength - 1);
-      counts.push(aggregate.count);
-      kept?.push(Buffer.from(arena.buffer.subarray(dataOffset, dataOffset + dataLength)));
+  const aggregator = new Aggregator(arena, { offset: 65_536, length: room }, aggregateBytes, new Md5Group(arena, 0), {
+    aggregated: ({ count, recordOffset, recordLength }) => {
+      const end = recordOffset + recordLength;
+      sum += recordLength + arena.buffer.readUInt8(end - 1);
+      counts.push(count);
+      kept?.push(Buffer.from(arena.buffer.subarray(recordOffset, end)));
     },
     single: () => assert(false, 'every event shares an aggregate'),
   });
@@ -80,6 +83,7 @@ function ours(events: readonly UserRecord[]): { run: (records?: Buffer[]) => num
     kept = records;
     for (const offset of offsets) aggregator.add(offset);
     while (aggregator.flushOne());
+    aggregator.finish();
     return sum;
   };
   return { run, perRecord: () => counts };

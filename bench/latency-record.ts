@@ -43,7 +43,7 @@ function row(what: string, value: string, note: string): void {
   console.log(`${what.padEnd(34)} ${value.padStart(12)}  ${note}`);
 }
 
-assert((await startHistograms()) === 'wasm', 'WebAssembly is available');
+assert(startHistograms() === 'wasm', 'WebAssembly is available');
 
 const counts = new Uint32Array(23 * 1_024);
 const baselineNs = best(records, () => {

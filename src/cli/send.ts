@@ -85,13 +85,14 @@ async function send(files: readonly string[], options: SendOptions, surroundings
 interface Source {
   /** As a refusal names it. */
   readonly name: string;
-  readonly stream: Readable;
+  /** Not before its turn: a stream that nobody reads would fail where nobody looks. */
+  readonly open: () => Readable;
   /** 0: unknown. */
   readonly bytes: number;
 }
 
 async function openSource(file: string, stdin: Readable): Promise<Source> {
-  if (file === '-') return { name: 'stdin', stream: stdin, bytes: 0 };
+  if (file === '-') return { name: 'stdin', open: () => stdin, bytes: 0 };
   const facts = await stat(file).catch((error: unknown) => {
     throw unreadable(file, error);
   });
@@ -99,7 +100,7 @@ async function openSource(file: string, stdin: Readable): Promise<Source> {
   await access(file, constants.R_OK).catch((error: unknown) => {
     throw unreadable(file, error);
   });
-  return { name: file, stream: createReadStream(file, { highWaterMark: 262_144 }), bytes: facts.size };
+  return { name: file, open: () => createReadStream(file, { highWaterMark: 262_144 }), bytes: facts.size };
 }
 
 function unreadable(file: string, cause: unknown): SpillwayError {
@@ -170,13 +171,13 @@ class Run {
     } finally {
       bar?.stop();
       this.#surroundings.off('SIGINT', onSignal);
-      for (const { stream } of this.#sources) stream.destroy();
       this.#sender.destroy();
     }
   }
 
-  async #feed({ stream, name }: Source, bar: SingleBar | undefined): Promise<void> {
+  async #feed({ open, name }: Source, bar: SingleBar | undefined): Promise<void> {
     const { tally } = this.#sender;
+    const stream = open();
     this.#stop.signal.addEventListener('abort', () => stream.destroy(), { once: true });
     try {
       for await (const { lines, bytesRead, tooLong } of lineBatches(stream, lineBytesMax)) {
@@ -197,6 +198,8 @@ class Run {
     } catch (error) {
       // An interrupted read ends early; that is what was asked for.
       if (!this.interrupted) throw error;
+    } finally {
+      stream.destroy();
     }
   }
 

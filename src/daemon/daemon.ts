@@ -21,7 +21,7 @@ import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
 import { Admission, type AdmissionLane, type Overflow } from '../ingress/admission.ts';
 import { MainCounter, MainCounters } from '../observe/counters.ts';
-import { createLatencyRecorder, Latency } from '../observe/latency.ts';
+import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
 import { LedgerReader } from '../observe/ledger.ts';
 import type { Log } from '../observe/log.ts';
 import { type Arena, createArena } from '../ring/arena.ts';
@@ -31,6 +31,7 @@ import { RingProducer } from '../ring/producer.ts';
 import type { FromLane } from '../threads/messages.ts';
 import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
+import type { startWorkers } from '../threads/workers.ts';
 import type { Config } from './config.ts';
 import { type Credentials, deliveryOptions, planInput } from './demand.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
@@ -45,6 +46,8 @@ const refreshMs = 10;
 const routineChanges: ReadonlySet<string> = new Set(['recovered', 'room', 'segment_sealed', 'segment_removed']);
 
 export interface DaemonOptions {
+  /** One per lane, loading already; ended by {@link Daemon.stop}. */
+  readonly workers: ReturnType<typeof startWorkers>;
   readonly config: Config;
   readonly log: Log;
   readonly clock: Clock;
@@ -90,7 +93,7 @@ export class Daemon {
     const lanesReady = this.#pool.start();
     this.#dlq = await this.#openDlq();
     this.#lanes = this.#plan.lanes.map((lane, i) => this.#createLane(i, lane.ring, lane.breakers));
-    const latency = await createLatencyRecorder();
+    const latency = createLatencyRecorder();
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
@@ -99,7 +102,9 @@ export class Daemon {
       admission: this.#admission,
       rings: this.#lanes.map(({ ring }) => ring),
       counters: this.#counters,
+      nowMs: () => clock.nowMs(),
       share: config.dlq.replayShare,
+      openAfterMs: config.breaker.openAfterMs,
       onFailure: (error) => log.failure(error),
     });
     await lanesReady;
@@ -224,8 +229,9 @@ export class Daemon {
   }
 
   #createPool(): LanePool {
-    const { config, clock, credentials, log } = this.#options;
+    const { workers, config, clock, credentials, log } = this.#options;
     return new LanePool({
+      workers,
       arena: this.#arena,
       plans: this.#plan.lanes,
       streams: config.streams.map((stream) => deliveryOptions(config, stream, credentials)),
@@ -371,7 +377,7 @@ export class Daemon {
     };
   }
 
-  #createTelemetry(latency: Awaited<ReturnType<typeof createLatencyRecorder>>): Telemetry {
+  #createTelemetry(latency: LatencyRecorder): Telemetry {
     const { config, log, clock } = this.#options;
     return new Telemetry({
       arena: this.#arena,

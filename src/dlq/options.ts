@@ -49,7 +49,7 @@ export interface DlqOptions {
   readonly onUnreadable: (stream: number, events: number) => void;
 }
 
-/** Longest that a block with room left waits for more entries before it is written, in ms. */
+/** Longest that a block with room left waits for more entries while the disk keeps up, in ms. */
 export const lingerMs = 20;
 /** A write that fails is tried again after this, doubling up to {@link retryMsMax}; space that returns is used within a second. */
 export const retryMsMin = 50;

@@ -3,7 +3,7 @@
  * per event, so it allocates nothing per event and touches no file.
  *
  * An entry is laid out straight into a block of the arena. A block goes to the {@link SegmentWriter} when it is full, when
- * its oldest entry has waited {@link lingerMs}, or when somebody waits for it.
+ * its oldest entry has waited {@link lingerMs} and the disk is not behind, or when somebody waits for it.
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
@@ -201,13 +201,18 @@ export class Series {
       this.#context.report({ change: 'room', series: kindNames[this.kind] });
     }
     if (unit.blocks.length > 1) this.push();
-    else if (!this.#lingering) {
-      this.#lingering = true;
-      this.#context.options.clock.after(lingerMs, () => {
-        this.#lingering = false;
-        this.push();
-      });
-    }
+    else if (!this.#lingering) this.#linger();
+  }
+
+  /** A block that would only wait behind others is filled further meanwhile: so a slow disk finds full ones, not many. */
+  #linger(): void {
+    this.#lingering = true;
+    this.#context.options.clock.after(lingerMs, () => {
+      this.#lingering = false;
+      if (this.#current === undefined) return;
+      if (this.writer.isBehind) this.#linger();
+      else this.push();
+    });
   }
 
   /** Copies to byte `at` of a chain of blocks; returns the byte after the copy. */

@@ -60,6 +60,11 @@ export class SegmentWriter {
     return this.#failures >= failuresUntilFull;
   }
 
+  /** What is pushed now would wait for the disk. */
+  get isBehind(): boolean {
+    return this.#queue.length > 0;
+  }
+
   /** First-seen time of the oldest event that waits for the disk, in microseconds; infinite when none waits. */
   get oldestUs(): number {
     return this.#queue.reduce((oldest, unit) => Math.min(oldest, unit.oldestUs), Number.POSITIVE_INFINITY);

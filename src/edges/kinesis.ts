@@ -5,12 +5,17 @@
 import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
+import { createRequire } from 'node:module';
 import { createSecureContext, DEFAULT_CIPHERS, rootCertificates } from 'node:tls';
-import { KinesisClient, ListShardsCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis';
-import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { ShardRange } from '../batch/shard-ranges.ts';
 import type { StreamRef } from '../batch/wire.ts';
 import { type PreparedBody, type PutRecordsAnswer, PutRecordsProtocol, prepared } from './put-protocol.ts';
+
+// Imported, these CommonJS packages would first be read by a scanner that looks for the names they export.
+const require = createRequire(import.meta.url);
+const { KinesisClient, ListShardsCommand, PutRecordsCommand } =
+  require('@aws-sdk/client-kinesis') as typeof import('@aws-sdk/client-kinesis');
+const { NodeHttpHandler } = require('@smithy/node-http-handler') as typeof import('@smithy/node-http-handler');
 
 /** How to reach one stream. Plain data: it crosses the thread boundary. */
 export interface KinesisTarget extends StreamRef {

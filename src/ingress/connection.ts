@@ -11,6 +11,8 @@
  *                         └─▶ closed
  * ```
  *
+ * Long because each of its states ends in one of the others, by the same few fields.
+ *
  * What is left of a read (an unfinished event, or everything behind a blocked one) waits in a buffer of the connection's own,
  * allocated on demand and counted against one limit over all connections.
  */

@@ -1,6 +1,10 @@
+/**
+ * What a listener and a framer are to each other: the listener brings bytes into the arena, the framer finds events in them and
+ * says what the sender must be told. Main thread; types only; framers are frames.ts, lines.ts and json-array.ts.
+ */
 import type { Refusal } from './intake.ts';
 
-/** A parser of one connection's bytes. It finds events in the arena and offers them to the intake. Main thread. */
+/** A parser of one connection's bytes. */
 export interface Framer {
   /**
    * Takes whole events from the arena's bytes [start, end). Returns the offset behind the last byte it took: the listener carries

@@ -117,8 +117,8 @@ export class LatencyRecorder {
 }
 
 /** A recorder for this thread, on WebAssembly where possible; {@link LatencyRecorder.engine} says which it became. */
-export async function createLatencyRecorder(): Promise<LatencyRecorder> {
-  return new LatencyRecorder(await startHistograms());
+export function createLatencyRecorder(): LatencyRecorder {
+  return new LatencyRecorder(startHistograms());
 }
 
 /** A snapshot as the fields of a `latency` log line. `lane` is a lane's number or `main`; the window is the interval it covers. */

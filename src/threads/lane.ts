@@ -25,8 +25,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
   const counters = new LaneCounters(arena, plan.counters, start.streams.length);
   takeOver(arena, start, counters);
   const consumer = new RingConsumer(arena, plan.ring, counters.committedTail());
-  const latencies: LatencyRecorder[] = [];
-  for (const _ of start.streams) latencies.push(await createLatencyRecorder());
+  const latencies: LatencyRecorder[] = start.streams.map(() => createLatencyRecorder());
   const post = (message: FromLane): void => port.postMessage(message);
 
   const loop = new LaneLoop({

@@ -5,7 +5,7 @@
  * A lane's state is one of: starting ─▶ running ─▶ draining ─▶ drained ─▶ stopped; a lost worker takes it back to starting.
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { toPlainError } from '../base/errors.ts';
 import type { DeliveryOptions } from '../deliver/context.ts';
 import type { Clock } from '../edges/clock.ts';
@@ -13,14 +13,13 @@ import type { Arena } from '../ring/arena.ts';
 import type { FromLane, LaneStart, ToLane } from './messages.ts';
 import type { LanePlan } from './plan.ts';
 
-/** Heap of one lane worker. What it works on lies in the arena; beyond this something is wrong, and it is replaced. */
-const laneHeapMiB = 192;
-
 /** A worker that is lost again sooner than this after its start waits before the next try, longer each time. */
 const stableMs = 5_000;
 const restartDelayMsMax = 5_000;
 
 export interface PoolOptions {
+  /** As many threads as there are plans. Ended by {@link LanePool.stop}. */
+  readonly workers: Piscina;
   readonly arena: Arena;
   readonly plans: readonly LanePlan[];
   readonly streams: readonly DeliveryOptions[];
@@ -54,19 +53,7 @@ export class LanePool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    const lanes = options.plans.length;
-    this.#piscina = new Piscina({
-      filename: new URL('./lane.js', import.meta.url).href,
-      minThreads: lanes,
-      maxThreads: lanes,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      // The default blocks an idle worker's event loop.
-      atomics: 'disabled',
-      recordTiming: false,
-      resourceLimits: { maxOldGenerationSizeMb: laneHeapMiB },
-    });
-    // A lost worker is heard of through its task; without a listener Piscina's own event would end the process.
-    this.#piscina.on('error', () => {});
+    this.#piscina = options.workers;
     this.#lanes = options.plans.map((_, index) => ({
       index,
       port: undefined,

@@ -1,4 +1,4 @@
-/** Lays events out in an arena as a ring holds them, for tests of what reads them there. */
+/** Lays events out in an arena as a ring holds them. For tests of what reads them there; test processes only. */
 import type { Arena } from '../../src/ring/arena.ts';
 import { entry, flagHashKey } from '../../src/ring/layout.ts';
 

@@ -5,7 +5,7 @@ import { connect } from '../../src/client/client.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { checkLogLine } from '../../src/observe/log-check.ts';
 import { readSeries } from '../dlq/independent-reader.ts';
-import { counts, type Ledger, Rig, until } from './running.ts';
+import { type Ledger, Rig, until } from './running.ts';
 
 // Daemons that cannot deliver are stopped here: they need not try for long.
 process.env['SPILLWAY_DAEMON_DRAIN_TIMEOUT'] = '200ms';
@@ -32,7 +32,7 @@ t.test(
       ({ delivered, dlq, inFlight }) => delivered === count && dlq === 1 && inFlight === 0,
     );
     t.match(ledger, { accepted: count + 1, dropped: 0 });
-    t.strictSame(counts(await rig.readBack(count)), { lost: 0, duplicated: 0 });
+    t.strictSame((await rig.readBack(count)).counts(), { lost: 0, duplicated: 0, altered: 0 });
     const told = await daemon.line(({ kind, event }) => kind === 'dlq' && event === 'dead');
     t.match(told, { level: 'warn', reason: 'rejected', stream: 'orders', events: 1 });
     t.strictSame(checkLogLine(told), []);
@@ -106,7 +106,11 @@ t.test(
       (ledger) => isQuiet(ledger) && ledger.dlq === 0,
     );
     t.equal(end.delivered, 1_000 + accepted + more);
-    t.equal(counts(await rig.readBack(1_000 + sent + more)).lost, sent - accepted, 'lost are those that were refused');
+    t.equal(
+      (await rig.readBack(1_000 + sent + more)).counts().lost,
+      sent - accepted,
+      'lost are those that were refused',
+    );
     t.equal(await daemon.stop(), 0);
   },
 );
@@ -137,7 +141,7 @@ t.test('a torn tail is reported in the log, and the rest of the segment is deliv
     (now) => now.recovered > 0 && now.delivered === now.recovered,
   );
   t.equal(ledger.recovered, count);
-  t.strictSame(counts(await rig.readBack(count)), { lost: 0, duplicated: 0 });
+  t.strictSame((await rig.readBack(count)).counts(), { lost: 0, duplicated: 0, altered: 0 });
   t.equal(await second.stop(), 0);
   t.match(readdirSync(directory), new Set([`${name}.${size - 37}.quarantine`]));
 });
@@ -162,7 +166,7 @@ t.test('damage that is found while replaying is dropped from the books, which st
     (now) => isQuiet(now) && now.delivered > 0 && now.dlq === 0,
   );
   t.match(ledger, { recovered: 500, delivered: 499, dropped: 1 });
-  t.strictSame(counts(await rig.readBack(500)), { lost: 1, duplicated: 0 });
+  t.strictSame((await rig.readBack(500)).counts(), { lost: 1, duplicated: 0, altered: 0 });
   t.equal(await second.stop(), 0);
 });
 
@@ -189,6 +193,6 @@ t.test('stopped while it replays, a daemon delivers nothing twice after its rest
     () => third.ledger(),
     (now) => now.recovered > 0 && now.delivered === now.recovered,
   );
-  t.strictSame(counts(await rig.readBack(count)), { lost: 0, duplicated: 0 });
+  t.strictSame((await rig.readBack(count)).counts(), { lost: 0, duplicated: 0, altered: 0 });
   t.equal(await third.stop(), 0);
 });

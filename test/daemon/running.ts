@@ -8,10 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DaemonProcess, startDaemon } from '../../bench/daemon-process.ts';
 import { connect } from '../../src/client/client.ts';
+import type { Ledger } from '../../src/observe/ledger.ts';
 import { type SimulatorProcess, startSimulator } from '../../src/simulator/process.ts';
+import type { SimulatorOptions } from '../../src/simulator/simulator.ts';
+import { NumberedEvents } from './numbered-events.ts';
+import { Oracle } from './oracle.ts';
 
-export type { LogLine } from '../../bench/daemon-process.ts';
-export type { Ledger } from '../../src/observe/ledger.ts';
+export type { LogLine, Status } from '../../bench/daemon-process.ts';
+export type { Ledger };
 
 export interface RunningDaemon extends DaemonProcess {
   readonly socket: string;
@@ -25,17 +29,32 @@ export interface Surroundings {
   readonly stdin?: 'ignore' | 'pipe';
 }
 
+/** Whoever ends what a rig has started: a test, or a program with an end of its own. */
+export interface Ending {
+  teardown(end: () => Promise<void>): void;
+}
+
 export class Rig {
+  /** What {@link Rig.send} sends and {@link Rig.readBack} expects. */
+  readonly events: NumberedEvents;
   readonly directory = mkdtempSync(join(tmpdir(), 'spillway-test-'));
   readonly simulator: SimulatorProcess;
   readonly #daemons: ChildProcess[] = [];
 
-  private constructor(simulator: SimulatorProcess) {
+  private constructor(simulator: SimulatorProcess, events: NumberedEvents) {
     this.simulator = simulator;
+    this.events = events;
   }
 
-  static async start(t: { teardown(end: () => Promise<void>): void }, seed = 1): Promise<Rig> {
-    const rig = new Rig(await startSimulator({ streams: [{ name: 'orders', shards: 4 }], seed }));
+  /** `simulator`: further options of it. */
+  static async start(
+    t: Ending,
+    seed = 1,
+    simulator: Omit<SimulatorOptions, 'streams'> = {},
+    events = new NumberedEvents({ least: 40, most: 139 }),
+  ): Promise<Rig> {
+    const streams = [{ name: 'orders', shards: 4 }];
+    const rig = new Rig(await startSimulator({ streams, seed, ...simulator }), events);
     t.teardown(() => rig.close());
     return rig;
   }
@@ -53,6 +72,7 @@ ${daemonLines}
 name = "orders"
 region = "us-east-1"
 endpoint = "${this.simulator.url}"
+${this.simulator.caFile === undefined ? '' : `ca_file = "${this.simulator.caFile}"`}
 ${stream}
 [[listen]]
 kind = "unix"
@@ -68,12 +88,12 @@ ${rest}`;
     return { ...daemon, socket };
   }
 
-  /** Sends events numbered [from, to) with 1,000 keys; resolves when all are judged. */
+  /** Sends events numbered [from, to); resolves when all are judged. */
   async send(socket: string, from: number, to: number): Promise<{ accepted: number; refused: number }> {
     let drained = (): void => {};
     const client = await connect({ path: socket, onDrain: () => drained() });
     for (let i = from; i < to; i++) {
-      if (client.send(`key${i % 1_000}`, `{"id":${i},"text":"${'x'.repeat(i % 100)}"}`)) continue;
+      if (client.send(this.events.keyOf(i), this.events.dataOf(i))) continue;
       await new Promise<void>((resolve) => {
         drained = resolve;
       });
@@ -88,17 +108,11 @@ ${rest}`;
     return names.reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
   }
 
-  /** How often each event [0, count) is in the stream, with its payload as it was sent. Events that are none of ours throw. */
-  async readBack(count: number): Promise<Uint8Array> {
-    const seen = new Uint8Array(count);
-    for await (const { data, partitionKey } of this.simulator.events('orders')) {
-      const text = Buffer.from(data, 'base64').toString();
-      const id = Number(/^\{"id":(\d+),/.exec(text)?.[1]);
-      const expected = `{"id":${id},"text":"${'x'.repeat(id % 100)}"}`;
-      if (text !== expected || partitionKey !== `key${id % 1_000}`) throw new Error(`altered event: ${text}`);
-      seen[id] = (seen[id] as number) + 1;
-    }
-    return seen;
+  /** What of the events [0, count) is in the stream: streamed, so that millions cost a byte each. */
+  async readBack(count: number): Promise<Oracle> {
+    const oracle = new Oracle(this.events, count);
+    for await (const event of this.simulator.events('orders')) oracle.take(event);
+    return oracle;
   }
 
   async close(): Promise<void> {
@@ -108,23 +122,19 @@ ${rest}`;
   }
 }
 
-/** Asks until `ok`; no fixed waits, and an end after 60 s. */
-export async function until<T>(ask: () => Promise<T>, ok: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 60_000;
+/** For {@link until}: `count` events are delivered, and none is anywhere else. */
+export const drained =
+  (count: number) =>
+  ({ delivered, inFlight, dlq }: Ledger): boolean =>
+    delivered === count && inFlight === 0 && dlq === 0;
+
+/** Asks until `ok`; no fixed waits, and an end after `withinMs`. */
+export async function until<T>(ask: () => Promise<T>, ok: (value: T) => boolean, withinMs = 60_000): Promise<T> {
+  const deadline = performance.now() + withinMs;
   for (;;) {
     const value = await ask();
     if (ok(value)) return value;
-    if (performance.now() > deadline) throw new Error(`not within 60 s: ${JSON.stringify(value)}`);
+    if (performance.now() > deadline) throw new Error(`not within ${withinMs} ms: ${JSON.stringify(value)}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-export function counts(seen: Uint8Array): { lost: number; duplicated: number } {
-  let lost = 0;
-  let duplicated = 0;
-  for (const times of seen) {
-    if (times === 0) lost++;
-    if (times > 1) duplicated++;
-  }
-  return { lost, duplicated };
 }

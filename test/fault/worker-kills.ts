@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { counts, type Ledger, type LogLine, Rig, type RunningDaemon, until } from '../daemon/running.ts';
+import { type Ledger, type LogLine, Rig, type RunningDaemon, until } from '../daemon/running.ts';
 
 export const workerFaults = ['exit', 'exception', 'heap'] as const;
 export type WorkerFault = (typeof workerFaults)[number];
@@ -79,7 +79,7 @@ export async function killWorkers(ending: Parameters<typeof Rig.start>[0], plan:
     () => daemon.ledger(),
     ({ delivered, inFlight: left, dlq }) => delivered >= accepted && left === 0 && dlq === 0,
   );
-  const { lost, duplicated } = counts(await rig.readBack(plan.kills * eventsPerKill));
+  const { lost, duplicated } = (await rig.readBack(plan.kills * eventsPerKill)).counts();
   return {
     accepted,
     lost,

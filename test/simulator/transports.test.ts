@@ -171,7 +171,8 @@ t.test('clients that go away in the middle leave nothing behind', async (t) => {
   const deadline = performance.now() + 10_000;
   let now = await plain.stats();
   while (now.connections.open > connections.open && performance.now() < deadline) now = await plain.stats();
-  t.equal(now.connections.open, connections.open);
+  // Connections of earlier tests may have gone in the meantime, too.
+  t.ok(now.connections.open <= connections.open, `${now.connections.open} open, ${connections.open} before`);
   t.equal((await clientFor(t, plain).send(listShards)).Shards?.length, 3);
 });
 

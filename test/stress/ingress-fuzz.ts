@@ -2,6 +2,8 @@
  * The fuzz lane of the ingress: mutants over unix sockets and HTTP against a daemon in a process of its own, sound events
  * between them, and books that must balance at the end. Test processes; `ingress-fuzz.test.ts` plays a part of it, `test/long`
  * all of it.
+ *
+ * Long because one run counts what each part of it did.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,7 @@
 /**
  * How senders are broken: bytes, JSON texts and frames, mutated by name. For the fuzz lane; every choice comes from its seed.
+ *
+ * Long because it is a list of mutations.
  */
 import { encodeBare, encodeEvent } from '../../src/ingress/frame-layout.ts';
 import { type Below, pick } from './seeded.ts';

@@ -34,7 +34,7 @@ export const borders: Readonly<Record<string, Border>> = {
   daemon:    border('base ring breaker observe edges dlq ingress threads', 'smol-toml zod', 'deliver'),
   client:    border('base ingress'),
   simulator: border('base', 'selfsigned'),
-  cli:       border('base observe edges dlq ingress daemon simulator client', 'commander cli-progress'),
+  cli:       border('base observe edges dlq ingress daemon threads simulator client', 'commander cli-progress'),
   'main.ts': border('base edges', 'commander'),
 };
 
