@@ -18,15 +18,21 @@ await runLane('outage: a minute without endpoint at 50,000 events a second', asy
   checkDrain(lane, run);
   const most = Math.max(...run.samples.map(({ status }) => status.ledger.dlq));
   lane.check('most of what came in the outage was on disk', most > 0.8 * eventsPerSecond * secondsOf(run), most);
-  lane.check('replay opens no breaker', reopened(run) === 0, reopened(run));
+  lane.check('replay opens no breaker', reopened(run).length === 0, reopened(run).join('; '));
   lane.check('nothing was refused', run.report.refusedEvents === 0, run.report.refusedEvents);
 });
 
-/** How often a breaker opened after the lane's had begun to close: what waits from then on is what was replayed. */
-function reopened({ daemon, openMs }: OutageRun): number {
+/** Breakers that opened after the lane's had begun to close: what waits from then on is what was replayed. */
+function reopened({ daemon, openMs }: OutageRun): string[] {
   const moves = daemon.log.filter(({ kind, time }) => kind === 'breaker' && Date.parse(String(time)) >= openMs);
   const closing = moves.findIndex(({ breaker, to }) => breaker === 'lane' && to === 'half_open');
-  return moves.slice(closing).filter(({ to }) => to === 'open').length;
+  return moves
+    .slice(closing)
+    .filter(({ to }) => to === 'open')
+    .map(
+      (move) =>
+        `${move['breaker']}: ${move['cause']}, ${Date.parse(String(move['time'])) - openMs} ms after the port opened`,
+    );
 }
 
 function secondsOf({ closedMs, openMs }: OutageRun): number {

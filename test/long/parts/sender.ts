@@ -5,6 +5,7 @@
  * Latency is that of the daemon's answer to an event, accepted or refused. It is counted twice: from the moment when the
  * event was due by the rate, which also holds this process's own delays, and from the moment when it was handed to the socket.
  */
+import { SpillwayError } from '../../../src/base/errors.ts';
 import { connect } from '../../../src/client/client.ts';
 import { type Histogram, intervalHistogram, percentileUs, startHistograms } from '../../../src/observe/histogram.ts';
 import { NumberedEvents } from '../../daemon/numbered-events.ts';
@@ -67,8 +68,14 @@ process.on('message', (message: ToSender) => {
   else changePhase(message.phase);
 });
 process.send({ started: true });
-await send();
-const { accepted, refused: refusedEvents } = await client.close();
+try {
+  await send();
+  await client.close();
+} catch (error) {
+  // The daemon was killed: what it had answered until then is the report.
+  if (!(error instanceof SpillwayError && error.code === 'connection_lost')) throw error;
+}
+const { accepted, refused: refusedEvents } = client.judged;
 changePhase('');
 phases['all'] = latencyOf(all.sinceDue, all.sinceSent);
 const report: SenderReport = { sent: client.sent, accepted, refusedEvents, refused, refusedRanges, heldMs, phases };

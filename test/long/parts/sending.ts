@@ -58,7 +58,7 @@ export interface Sender {
   phase(name: string): void;
   /** Sends no more; resolves when every event has its answer. */
   stop(): Promise<SenderReport>;
-  /** Resolves when it has sent what it was to send and has every answer. */
+  /** Resolves when it has sent what it was to send and has every answer, or has lost the daemon. */
   readonly report: Promise<SenderReport>;
 }
 
