@@ -12,9 +12,8 @@ test('lane workers die by exit, exception and heap exhaustion; each is replaced 
   t.comment(`replaced after ${medianMs} ms (median), ${slowestMs} ms at most`);
   t.strictSame(report.otherCauses, [], 'every worker died as it was told to');
   t.equal(replacedMs.length, kills);
-  // Beside other tests a thread's start may wait for a core; the long lane, alone, asks every worker to be there within 1 s.
-  t.ok(medianMs <= 1_000, 'lanes went on within 1 s');
-  t.ok(slowestMs <= 5_000, 'and none took long');
+  // A thread's start takes half a second of a core, and other tests take the cores. Alone, 1 s is the limit: test/long.
+  t.ok(slowestMs <= 5_000, 'each lane went on');
   t.equal(report.lost, 0);
   t.ok(duplicated > 0, 'workers died with events in flight');
   t.ok(duplicated <= inFlight, 'no event came twice that was not in flight at a kill');
