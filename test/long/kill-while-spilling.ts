@@ -89,11 +89,11 @@ async function checkRecovery(
   const found = await daemon.ledger();
   const { recovered } = await until(
     () => daemon.ledger(),
-    ({ delivered, inFlight, dlq, recovered }) => delivered === recovered && inFlight === 0 && dlq === 0,
+    (now) => now.delivered === now.recovered && now.inFlight === 0 && now.dlq === 0,
   );
   const cut = daemon.log.find((line: LogLine) => line.kind === 'dlq' && line['event'] === 'torn');
   const name = `round ${round}${torn === undefined ? '' : ` (${torn})`}`;
   lane.check(`${name}: what stood whole was recovered`, recovered === whole.size, `${recovered} of ${whole.size}`);
-  if (torn !== undefined) lane.check(`${name}: the tear is reported`, cut !== undefined, String(cut?.['msg'] ?? ''));
+  if (torn !== undefined) lane.check(`${name}: the tear is reported`, cut !== undefined, cut?.msg ?? '');
   return found.recovered;
 }

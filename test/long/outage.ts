@@ -31,7 +31,7 @@ function reopened({ daemon, openMs }: OutageRun): string[] {
     .filter(({ to }) => to === 'open')
     .map(
       (move) =>
-        `${move['breaker']}: ${move['cause']}, ${Date.parse(String(move['time'])) - openMs} ms after the port opened`,
+        `${String(move['breaker'])}: ${String(move['cause'])}, ${Date.parse(String(move['time'])) - openMs} ms after the port opened`,
     );
 }
 

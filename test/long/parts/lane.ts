@@ -32,7 +32,7 @@ export class Lane implements Ending {
   }
 
   async end(): Promise<void> {
-    for (const end of this.#endings.splice(0).reverse()) await end();
+    for (const end of this.#endings.splice(0).toReversed()) await end();
   }
 
   /** A number of events, rounds or milliseconds, at the scale of this run; at least `least`. */

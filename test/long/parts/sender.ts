@@ -38,7 +38,7 @@ const refusedRanges: { from: number; to: number }[] = [];
 const bursts: Burst[] = [];
 let firstBurst = 0;
 let answered = 0;
-let stopping = false;
+const stopping = { asked: false };
 let held = false;
 let heldMs = 0;
 let heldSinceMs = 0;
@@ -64,7 +64,7 @@ const client = await connect({
 });
 process.on('disconnect', () => process.exit(1));
 process.on('message', (message: ToSender) => {
-  if ('stop' in message) stopping = true;
+  if ('stop' in message) stopping.asked = true;
   else changePhase(message.phase);
 });
 process.send({ started: true });
@@ -86,7 +86,7 @@ async function send(): Promise<void> {
   const count = plan.count ?? Number.POSITIVE_INFINITY;
   const perMs = plan.eventsPerSecond === undefined ? Number.POSITIVE_INFINITY : plan.eventsPerSecond / 1000;
   let sent = 0;
-  while (sent < count && !stopping) {
+  while (sent < count && !stopping.asked) {
     const nowMs = performance.now();
     // While it was held back, a sender made nothing: its rate goes on from there.
     const due = Math.min(count, perMs === Infinity ? count : Math.floor((nowMs - startMs - heldMs) * perMs));

@@ -74,7 +74,7 @@ export async function startSender(ending: Ending, plan: SenderPlan): Promise<Sen
   const report = Promise.race([message(), ended]) as Promise<SenderReport>;
   // A sender that breaks off is heard of by whoever waits for its report, not before.
   report.catch(() => {});
-  const order = (order: ToSender): void => void child.send(order);
+  const order = (toSender: ToSender): void => void child.send(toSender);
   return {
     phase: (name) => order({ phase: name }),
     stop: () => {
