@@ -35,9 +35,10 @@ export const prepared = Symbol('prepared body');
 
 /** The SDK's own name for "has response metadata"; not exported where it could be imported from. */
 type MetadataBearer = Awaited<ReturnType<Deserialize>>;
+
 /**
- * Bytes that go to the socket at a time. Each slice costs Node's streams some 15 us: 64 KiB cost a fifth of all CPU time more. The
- * whole body at once costs as much again, for ciphertext in fresh memory (`bench/end-to-end`).
+ * Bytes that go to the socket at a time. Small slices cost turns of Node's streams, the whole body at once ciphertext in fresh
+ * memory; from 64 KiB to 1 MiB the differences are within the noise (`bench/end-to-end`).
  */
 const sliceBytes = 256 * 1024;
 
