@@ -25,8 +25,8 @@ const waiter = new Waiter(arena, place);
 const aheadMax = 64;
 /** After so many faults there is nothing more to learn. */
 const faultsMax = 100;
-/** Turns without a message before it sleeps: some 50 us. */
-const patienceTurns = 2_000;
+/** Turns without a message before it sleeps: some 300 us, longer than the producer's pauses. */
+const patienceTurns = 10_000;
 /** And one empty turn in so many goes to sleep at once. */
 const sleepAtOnceEvery = 20_011;
 const offsets: number[] = [];

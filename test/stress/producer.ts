@@ -41,8 +41,11 @@ const realModules: RingModules = {
   waiting: new URL('../../src/ring/waiting.js', import.meta.url).href,
 };
 
-/** Tries to claim, some 25 us, before it pauses between them: where both threads share a core, trying keeps the other one off it. */
-const patienceTries = 500;
+/**
+ * Tries to claim before it pauses between them: longer than a wake takes, so that the reader is met awake, and short, for where
+ * both threads share a core, trying keeps the other one off it.
+ */
+const patienceTries = 3_000;
 /** Messages that are written before this thread's event loop gets a turn. */
 const sliceMessages = 50_000;
 
