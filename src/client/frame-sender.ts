@@ -63,9 +63,10 @@ class FrameSender implements EventSender {
   }
 
   send(key: string | undefined, data: Buffer, origin: Origin): boolean {
+    this.#transmit({ key, data, origin, retries: 0, refused: false });
+    // Behind it: what a lost connection does not take was not sent.
     this.tally.events += 1;
     this.tally.bytes += data.length;
-    this.#transmit({ key, data, origin, retries: 0, refused: false });
     return this.#drain === undefined && this.#resending === undefined;
   }
 

@@ -203,7 +203,7 @@ export class SocketClient implements Client, AnswerHandler {
   #lost(cause?: Error): SpillwayError {
     if (this.#error !== undefined) return this.#error;
     const count = this.#window.unacked;
-    const message = `the connection to ${this.#options.path} is closed; the outcome of ${count} events is unknown`;
+    const message = `the connection to ${this.#options.path} is closed; the outcome of ${count} events is unknown: see whether the daemon runs, then go on behind what was accepted`;
     const fields = { path: this.#options.path, firstUnacked: this.#window.acked + 1, unacked: count };
     return new SpillwayError('connection_lost', message, { retryable: true, fields, cause });
   }

@@ -23,6 +23,7 @@ import type { Arena } from '../ring/arena.ts';
 import { entry, flagHashKey, streamShift } from '../ring/layout.ts';
 import type { RingProducer } from '../ring/producer.ts';
 import { type Intake, randomKeyLength, Verdict } from './intake.ts';
+import { charactersOf } from './json-text.ts';
 
 /** Most UTF-8 bytes that 256 characters can have. */
 const keyBytesMax = 1024;
@@ -217,11 +218,8 @@ export class Admission implements Intake {
     return Verdict.keyNotUtf8;
   }
 
-  /** Unicode characters of UTF-8 text: bytes that do not continue one. */
   #characters(offset: number, length: number): number {
-    let count = 0;
-    for (let i = 0; i < length; i++) if (((this.#arena.bytes[offset + i] as number) & 0xc0) !== 0x80) count++;
-    return count;
+    return charactersOf(this.#arena.buffer.subarray(offset, offset + length));
   }
 
   #enter(

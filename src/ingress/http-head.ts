@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Intake, refusals, Verdict } from './intake.ts';
+import { charactersOf } from './json-text.ts';
 
 /** Longest head of a request, in bytes: names, a key of 1024 bytes escaped, and what proxies add. */
 export const headBytesMax = 16_384;
@@ -122,11 +123,4 @@ function keyOf(query: string, headers: IncomingHttpHeaders): Buffer | undefined 
           : Verdict.ring;
   if (verdict === Verdict.ring) return key;
   return { status: 400, code: codeOf(verdict), message: refusals[verdict]?.message ?? '' };
-}
-
-/** Unicode characters of UTF-8 text: its bytes that do not continue one. */
-function charactersOf(text: Buffer): number {
-  let characters = 0;
-  for (const byte of text) if ((byte & 0xc0) !== 0x80) characters++;
-  return characters;
 }

@@ -97,6 +97,16 @@ export function skipByteOrderMark(bytes: Uint8Array, start: number, end: number)
   return isMark ? start + 3 : start;
 }
 
+/**
+ * Characters of UTF-8 text, one beyond U+FFFF counted as two. Kinesis says "256 Unicode characters" of a partition key and not how
+ * it counts them; where it counts UTF-16 units it refuses a whole request for one key, so a key is taken only if it fits both ways.
+ */
+export function charactersOf(text: Uint8Array): number {
+  let characters = 0;
+  for (const byte of text) if ((byte & 0xc0) !== 0x80) characters += byte < 0xf0 ? 1 : 2;
+  return characters;
+}
+
 /** Whether `length` bytes at `offset` are `expected`. */
 export function bytesEqual(bytes: Uint8Array, offset: number, length: number, expected: Uint8Array): boolean {
   if (length !== expected.length) return false;

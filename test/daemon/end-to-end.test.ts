@@ -1,4 +1,5 @@
 import t from 'tap';
+import { connect } from '../../src/client/client.ts';
 import { drained, Rig, until } from './running.ts';
 
 t.test('without faults every event arrives once, unchanged, and the books balance', async (t) => {
@@ -90,4 +91,16 @@ t.test('killed while it spills, a daemon delivers every spilled event after its 
   t.equal(altered, 0);
   t.equal(lost, count - recovered, 'every recovered entry was delivered');
   t.equal(await second.stop(), 0);
+});
+
+t.test('a key that Kinesis may count as too long is refused, one that just fits is delivered', async (t) => {
+  const rig = await Rig.start(t);
+  const daemon = await rig.daemon();
+  const codes: string[] = [];
+  const client = await connect({ path: daemon.socket, onRefusal: ({ code }) => codes.push(code) });
+  for (const count of [128, 129, 256]) client.send('😀'.repeat(count), 'x');
+  t.match(await client.close(), { accepted: 1, refused: 2 });
+  t.strictSame(codes, ['key_too_long']);
+  await until(() => daemon.ledger(), drained(1));
+  t.equal(await daemon.stop(), 0);
 });

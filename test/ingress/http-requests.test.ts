@@ -166,6 +166,7 @@ t.test('what the head asks and is not offered is refused with the cure', async (
     [400, 'ack_level', /use memory/, ['spillway-ack: disk']],
     [400, 'empty_key', /empty/, [], `${path}?key=`],
     [400, 'key_too_long', /256/, [], `${path}?key=${'k'.repeat(257)}`],
+    [400, 'key_too_long', /256/, [], `${path}?key=${encodeURIComponent('😀'.repeat(129))}`],
     [400, 'key_not_utf8', /UTF-8/, ['spillway-partition-key: \u00ff\u00fe']],
   ];
   for (const [status, error, message, headers, to = path] of cases) {

@@ -74,9 +74,9 @@ function sizeFault(bytes: number): string | undefined {
 
 function keyFault(key: Buffer): string | undefined {
   if (key.length === 0) return 'empty_key';
-  // Characters are counted as bytes that do not continue one, also where the text is none.
+  // UTF-16 units are counted by the bytes that begin a character, also where the text is none.
   let characters = 0;
-  for (const byte of key) if ((byte & 0xc0) !== 0x80) characters += 1;
+  for (const byte of key) if ((byte & 0xc0) !== 0x80) characters += byte >= 0xf0 ? 2 : 1;
   if (key.length > 1024 || characters > 256) return 'key_too_long';
   return isUtf8(key) ? undefined : 'key_not_utf8';
 }
