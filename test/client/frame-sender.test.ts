@@ -1,5 +1,6 @@
 import t from 'tap';
 import { openFrameSender } from '../../src/client/frame-sender.ts';
+import { until } from '../daemon/running.ts';
 import { listenForTest } from '../ingress/unix-harness.ts';
 
 t.test('what is given to a sender whose connection is lost counts as nothing that was sent', async (t) => {
@@ -7,13 +8,12 @@ t.test('what is given to a sender whose connection is lost counts as nothing tha
   const sender = await openFrameSender({ path }, { retriesMax: 0, sleep: () => Promise.resolve() });
   sender.send(undefined, Buffer.from('one'), { file: 'f', line: 1 });
   await listener.close({ drainMs: 0 });
-  let lost: unknown;
-  while (lost === undefined) {
-    await sender.room().catch((error: unknown) => {
-      lost = error;
-    });
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  const isLost = (): Promise<boolean> =>
+    sender.room().then(
+      () => false,
+      () => true,
+    );
+  await until(isLost, (lost) => lost);
   t.throws(() => sender.send(undefined, Buffer.from('two'), { file: 'f', line: 2 }));
   const { events, accepted, refused, unknown } = sender.tally;
   t.equal(events, 1);
