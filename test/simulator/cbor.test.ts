@@ -129,7 +129,8 @@ t.test('bytes that are no CBOR of this API throw a RangeError and nothing else',
     { seed, numRuns: 5_000 },
   );
   const nested = Buffer.alloc(100_000, 0x81);
-  t.throws(() => decodeCbor(nested), RangeError, 'a nest of 100,000 lists');
+  // A stack that overflows would be a RangeError too.
+  t.throws(() => decodeCbor(nested), { message: 'nested too deeply' }, 'a nest of 100,000 lists');
   t.throws(() => decodeCbor(Buffer.from('9b7fffffffffffffff01', 'hex')), RangeError, 'a length that lies');
   t.throws(() => decodeCbor(Buffer.from('0101', 'hex')), RangeError, 'bytes behind the value');
 });
