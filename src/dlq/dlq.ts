@@ -200,8 +200,6 @@ export class Dlq {
     }
     this.#cancelTimer = this.#context.options.clock.after(checkpointMs, () => {
       this.#cancelTimer = undefined;
-      // One at a time, however slow the disk: two would write the same temporary file.
-      if (this.#writing !== undefined) return this.#checkpointSoon();
       this.#writing = this.#writeCheckpoint().finally(() => {
         this.#writing = undefined;
         if (!this.#isCheckpointDue) return;
