@@ -330,12 +330,10 @@ class Listener implements HttpListener {
     const events = this.#open.get(socket);
     if (events === undefined) {
       this.#answerBare(socket, fault);
-    } else if (events.complete) {
-      events.closeAfter();
     } else {
-      events.fail(fault);
-      socket.end();
-      this.#linger(socket);
+      // Not now: the answers to whole requests before it may still be on their way.
+      events.closeAfter();
+      if (!events.complete) events.fail(fault);
     }
   }
 

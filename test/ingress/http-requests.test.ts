@@ -336,6 +336,20 @@ t.test('a sender that ends its side inside a body is told so, also when it offer
   t.equal(intake.offered.length, 2);
 });
 
+t.test('a fault in a pipelined request does not take along the answers to those before it', async (t) => {
+  const { intake, sender } = await listenHttpForTest(t);
+  const broken = Buffer.concat([postChunks(['two\n', 'three\n']).subarray(0, -5), Buffer.from('zz\r\n')]);
+  const one = sender();
+  one.socket.write(Buffer.concat([post('one'), broken]));
+  await one.end();
+  const answers = readAnswers(one.bytes, true).map((answer) => [answer.status, judgementOf(answer).accepted]);
+  t.strictSame(answers, [
+    [202, 1],
+    [400, 2],
+  ]);
+  t.equal(intake.offered.length, 3);
+});
+
 t.test('a chunk that is none ends the request with what was taken before it', async (t) => {
   const { intake, sender } = await listenHttpForTest(t);
   const one = sender();
