@@ -63,7 +63,8 @@ for (const [fsync, kills, least] of [
       let next = 0;
       let torn = 0;
       let spilled: number[] = [];
-      for (let kill = 0; kill < kills; kill++) {
+      // On a busy machine a life is short: there are more of them then, so that something is there to be lost.
+      for (let kill = 0; kill < kills || (next <= least && kill < 10 * kills); kill++) {
         const { written } = await live(directory, fsync, next, 'spill', random() * 20);
         const whole = readSeries(directory, 'spill').length;
         const queue = await Queue.open({ teardown: () => undefined }, directory);
