@@ -83,7 +83,9 @@ class Listener implements HttpListener {
   /** Connections that are served, and those beyond the limit. */
   readonly #served = new Set<Duplex>();
   readonly #turningAway = new Set<Duplex>();
-  /** Connections that end behind an answer that was given. */
+  /** Connections whose last request has come; they end behind its answer. */
+  readonly #ending = new WeakSet<Duplex>();
+  /** Of those, the ones whose last answer was given. */
   readonly #leaving = new WeakSet<Duplex>();
   /** Connections that have brought what is no HTTP. */
   readonly #faulty = new WeakSet<Duplex>();
@@ -183,7 +185,7 @@ class Listener implements HttpListener {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    if (this.#leaving.has(request.socket)) {
+    if (this.#ending.has(request.socket)) {
       // It came in one piece with a request whose answer ends the connection: taken, it could not be answered.
       request.resume();
       return;
@@ -196,7 +198,10 @@ class Listener implements HttpListener {
       return;
     }
     // Node's parser reads nothing behind a request that wants another protocol: whoever pipelines has to know.
-    if (request.headers.upgrade !== undefined) response.setHeader('connection', 'close');
+    if (request.headers.upgrade !== undefined) {
+      response.setHeader('connection', 'close');
+      this.#ending.add(request.socket);
+    }
     if (this.#turningAway.has(request.socket)) {
       const message = `this listener serves at most ${this.#options.connectionsMax} connections; close one or raise connections_max`;
       response.setHeader('connection', 'close');
@@ -296,7 +301,10 @@ class Listener implements HttpListener {
     if (response.headersSent || response.destroyed) return;
     const text = `${JSON.stringify(body)}\n`;
     if (this.#closed !== undefined || request.socket.destroyed) response.setHeader('connection', 'close');
-    if (!response.shouldKeepAlive || response.getHeader('connection') === 'close') this.#leaving.add(request.socket);
+    if (!response.shouldKeepAlive || response.getHeader('connection') === 'close') {
+      this.#ending.add(request.socket);
+      this.#leaving.add(request.socket);
+    }
     response.writeHead(status, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),

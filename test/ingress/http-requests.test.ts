@@ -258,6 +258,7 @@ t.test('nothing is taken behind a request whose answer ends the connection', asy
     Buffer.from('GET /healthz HTTP/1.1\r\n\r\n'),
     bare('GET /healthz HTTP/1.0'),
     post('', ['connection: upgrade', 'upgrade: h2c']),
+    post('', ['connection: keep-alive', 'upgrade: h2c']),
   ];
   for (const first of ending) {
     const one = sender();
