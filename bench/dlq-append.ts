@@ -107,7 +107,7 @@ const policies: readonly FsyncPolicy[] = [{ kind: 'none' }, { kind: 'interval', 
 for (const dataBytes of [200, 1_000]) {
   for (const fsync of policies) {
     for (const prepare of [appending, writing]) {
-      const directory = mkdtempSync(join(tmpdir(), 'spillway-bench-'));
+      const directory = mkdtempSync(join(tmpdir(), 'spillway-dlq-append-'));
       try {
         const { close, ...benchCase } = await prepare(directory, dataBytes, fsync);
         const policy = fsync.kind === 'interval' ? `${fsync.intervalMs}ms` : fsync.kind;
