@@ -57,7 +57,7 @@ export const streamOptions = {
   linger: { name: 'lingerMs', kind: 'duration', default: '100ms', least: '0', most: '1m',
     about: 'How long a batch may wait for company; "0": not at all.' },
   deadline: { name: 'deadlineMs', kind: 'duration', default: '30s', least: '100ms', most: '24h',
-    about: 'An event that is not delivered by then becomes a dead letter.' },
+    about: 'An event that is not delivered by then leaves the ring for the DLQ, to be replayed.' },
   ordering: { name: 'ordering', kind: 'choice', choices: ['none'], default: 'none', unoffered: ['key'],
     about: 'Whether the events of one partition key keep their order.' },
   overflow: { name: 'overflow', kind: 'choice', choices: ['spill', 'refuse', 'block'], default: 'spill',
