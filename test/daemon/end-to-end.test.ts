@@ -73,10 +73,11 @@ t.test('killed while it spills, a daemon delivers every spilled event after its 
     ({ accepted }) => accepted === count,
   );
   t.ok(before.dlq > 0, 'events were spilled');
-  // An entry's header alone has 48 bytes: with so much on disk, and the last block lingering 20 ms, all is on its way there.
+  // Entries have 155 bytes on average (48 of header, 14 of name and key, 40 to 139 of data): nearly all of them are there. How
+  // many stand there whole, and that exactly these come back, is the business of test/long/kill-while-spilling.
   await until(
     async () => rig.spilledBytes(),
-    (bytes) => bytes >= before.dlq * 48,
+    (bytes) => bytes >= before.dlq * 150,
   );
   first.process.kill('SIGKILL');
   await first.exited;

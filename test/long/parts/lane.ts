@@ -65,7 +65,9 @@ export async function runLane(title: string, body: (lane: Lane) => Promise<void>
   const lane = new Lane(seed, Number(values.scale));
   const startedMs = performance.now();
   print(`${title} (seed ${seed}${values.scale === '1' ? '' : `, scale ${values.scale}`})`);
-  process.once('SIGINT', () => void lane.end().then(() => process.exit(1)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void lane.end().then(() => process.exit(1)));
+  }
   try {
     await body(lane);
   } catch (error) {

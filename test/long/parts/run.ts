@@ -21,7 +21,10 @@ if (rest[0] !== undefined && !rest[0].startsWith('-')) {
 const failed: string[] = [];
 for (const lane of named.length > 0 ? named : lanes) {
   const child = spawn(process.execPath, [fileURLToPath(new URL(`${lane}.js`, folder)), ...rest], { stdio: 'inherit' });
+  const pass = (): void => void child.kill('SIGTERM');
+  process.once('SIGTERM', pass);
   const [code] = await once(child, 'exit');
+  process.off('SIGTERM', pass);
   if (code !== 0) failed.push(lane);
 }
 process.stdout.write(failed.length === 0 ? 'all lanes hold\n' : `failed: ${failed.join(', ')}\n`);
