@@ -1,5 +1,5 @@
 /**
- * The circuit breaker's state machine. Pure: it is given the time and never reads it. Main thread (one per lane, against local
+ * The circuit breaker's state machine. Pure: it is given the time and never reads it. Main thread (one per ring, against local
  * saturation) and lane worker (one per stream, against a failing destination).
  *
  * ```

@@ -1,5 +1,5 @@
 /**
- * When a lane is saturated: the rule that drives its breaker. Pure; main thread, asked after each commit and on a timer.
+ * When a stream's ring in a lane is saturated: the rule that drives its breaker. Pure; main thread, asked after each commit and on a timer.
  *
  * ```
  *   ring full ── 1.0 ┐

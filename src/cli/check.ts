@@ -58,7 +58,7 @@ function summary(config: Config): string {
   );
   return [
     'The configuration is correct. It would run:',
-    `lanes     ${lanes}, each with a ring of ${mebibytes(ringBytes)} of ${formatSize(memoryBudgetBytes)}`,
+    `lanes     ${lanes}, each with a ring of ${mebibytes(ringBytes)} per stream, of ${formatSize(memoryBudgetBytes)}`,
     `state     ${stateDir}, DLQ up to ${formatSize(config.dlq.maxBytes)}, drained within ${formatDuration(drainTimeoutMs)}`,
     ...streams,
     ...config.listeners.map((listener) => `listener  ${place(listener)}, stream ${listener.stream ?? '(as sent)'}`),

@@ -19,14 +19,14 @@ import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
-import { Admission, type AdmissionLane, type Overflow } from '../ingress/admission.ts';
+import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
 import { MainCounter, MainCounters } from '../observe/counters.ts';
 import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
 import { LedgerReader } from '../observe/ledger.ts';
 import type { Log } from '../observe/log.ts';
 import { type Arena, createArena } from '../ring/arena.ts';
 import { RingConsumer } from '../ring/consumer.ts';
-import { EntryState, entry, stateMask } from '../ring/layout.ts';
+import { EntryState, entry, type RingPlace, stateMask } from '../ring/layout.ts';
 import { RingProducer } from '../ring/producer.ts';
 import type { FromLane } from '../threads/messages.ts';
 import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
@@ -66,7 +66,8 @@ export class Daemon {
   readonly #counters: MainCounters;
   readonly #startedMs: number;
   #state: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
-  #lanes: AdmissionLane[] = [];
+  /** By lane, then by stream. */
+  #rings: AdmissionRing[] = [];
   #listeners: RunningListener[] = [];
   #timers: NodeJS.Timeout[] = [];
   #stopping: Promise<void> | undefined;
@@ -92,7 +93,9 @@ export class Daemon {
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
     this.#dlq = await this.#openDlq();
-    this.#lanes = this.#plan.lanes.map((lane, i) => this.#createLane(i, lane.ring, lane.breakers));
+    this.#rings = this.#plan.lanes.flatMap(({ streams, breakers }, lane) =>
+      streams.map(({ ring }, stream) => this.#createRing(lane, stream, ring, (breakers >>> 2) + stream)),
+    );
     const latency = createLatencyRecorder();
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
     this.#returns = this.#createReturns();
@@ -100,7 +103,7 @@ export class Daemon {
     this.#replayer = new Replayer({
       dlq: this.#dlq,
       admission: this.#admission,
-      rings: this.#lanes.map(({ ring }) => ring),
+      rings: this.#rings.map(({ ring }) => ring),
       counters: this.#counters,
       nowMs: () => clock.nowMs(),
       share: config.dlq.replayShare,
@@ -188,7 +191,7 @@ export class Daemon {
   /** Sets aside what the ended lanes left in their rings; returns how many events that were. */
   async #spillRings(): Promise<number> {
     let spilled = 0;
-    for (const { ring } of this.#plan.lanes) {
+    for (const { ring } of this.#plan.lanes.flatMap(({ streams }) => streams)) {
       const consumer = new RingConsumer(this.#arena, ring);
       for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
         const word = this.#arena.words[(offset + entry.state) >>> 2] as number;
@@ -271,7 +274,7 @@ export class Daemon {
           details: { stream: streamName(message.stream), shards: message.shards, lane },
         });
       case 'breaker':
-        this.#logBreaker('stream', lane, message.from, message.to, message.cause, streamName(message.stream));
+        this.#logBreaker('stream', lane, message.stream, message.from, message.to, message.cause);
         this.#admission.refresh();
         // PROTOCOL.md counts from closed over half open to open.
         for (const listener of this.#listeners) listener.tellBreaker?.(message.stream, [0, 2, 1][message.to] ?? 0);
@@ -284,29 +287,25 @@ export class Daemon {
   #logBreaker(
     breaker: 'lane' | 'stream',
     lane: number,
+    streamIndex: number,
     from: number,
     to: number,
     cause: string,
-    stream?: string,
   ): void {
-    const { log } = this.#options;
+    const { log, config } = this.#options;
+    const stream = config.streams[streamIndex]?.name ?? '';
     const names = {
       from: breakerStateNames[from as BreakerState],
       to: breakerStateNames[to as BreakerState],
     };
-    const { ring } = this.#lanes[lane] ?? {};
-    const ringShare = ring === undefined ? 0 : Math.round((1000 * ring.usedBytes()) / ring.capacity) / 1000;
-    log.warn('breaker', `breaker of ${breaker} ${stream ?? lane}: ${names.from} to ${names.to}`, {
-      breaker,
-      lane,
-      ...names,
-      cause,
-      ringShare,
-      ...(stream === undefined ? {} : { stream }),
-    });
+    const { ring } = this.#rings[lane * config.streams.length + streamIndex] as AdmissionRing;
+    const ringShare = Math.round((1000 * ring.usedBytes()) / ring.capacity) / 1000;
+    const where = breaker === 'stream' ? `stream ${stream}` : `lane ${lane} for stream ${stream}`;
+    const fields = { breaker, lane, ...names, cause, ringShare, stream };
+    log.warn('breaker', `breaker of ${where}: ${names.from} to ${names.to}`, fields);
   }
 
-  #createLane(index: number, ring: ArenaPlan['lanes'][number]['ring'], breakers: number): AdmissionLane {
+  #createRing(lane: number, stream: number, ring: RingPlace, breakerWord: number): AdmissionRing {
     const { breaker } = this.#options.config;
     return {
       ring: new RingProducer(this.#arena, ring),
@@ -318,9 +317,9 @@ export class Daemon {
           openAfterMs: breaker.openAfterMs,
           waitMs: breaker.halfOpenAfterMs,
         },
-        (from, to, cause) => this.#logBreaker('lane', index, from, to, cause),
+        (from, to, cause) => this.#logBreaker('lane', lane, stream, from, to, cause),
       ),
-      breakersWord: breakers >>> 2,
+      breakerWord,
     };
   }
 
@@ -336,7 +335,8 @@ export class Daemon {
       counters: this.#counters,
       streams: new Map(config.streams.map(({ name }, i) => [name, i])),
       policies: config.streams.map(({ overflow, recordBytesMax }) => ({ overflow, eventBytesMax: recordBytesMax })),
-      lanes: this.#lanes,
+      lanes: config.daemon.lanes,
+      rings: this.#rings,
       overflow: this.#createOverflow(),
       randomKeys,
       published,
@@ -385,7 +385,7 @@ export class Daemon {
       nowMs: () => clock.nowMs(),
       startedMs: this.#startedMs,
       streams: config.streams.map(({ name }) => name),
-      lanes: this.#lanes,
+      rings: this.#rings,
       latency,
       ledger: new LedgerReader({
         arena: this.#arena,

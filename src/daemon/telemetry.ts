@@ -1,8 +1,8 @@
 /**
  * The periodic log lines and the status: ledger, backlog, latency. Main thread; on the log interval, and on request.
  */
-import { breakerStateNames } from '../breaker/breaker.ts';
-import type { AdmissionLane } from '../ingress/admission.ts';
+import { BreakerState, breakerStateNames } from '../breaker/breaker.ts';
+import type { AdmissionRing } from '../ingress/admission.ts';
 import { type LatencyRecorder, type LatencySnapshot, latencyFields } from '../observe/latency.ts';
 import { type Ledger, type LedgerReader, sumLedgers } from '../observe/ledger.ts';
 import type { Log } from '../observe/log.ts';
@@ -26,7 +26,8 @@ export interface TelemetryParts {
   readonly nowMs: () => number;
   readonly startedMs: number;
   readonly streams: readonly string[];
-  readonly lanes: readonly AdmissionLane[];
+  /** By lane, then by stream. */
+  readonly rings: readonly AdmissionRing[];
   readonly ledger: LedgerReader;
   readonly latency: LatencyRecorder;
   readonly dlq: (stream: number | undefined) => DlqHoldings;
@@ -71,12 +72,12 @@ export class Telemetry {
 
   /** The document that `GET /v1/status` answers. */
   status(state: string): object {
-    const { ledger, streams, lanes, nowMs, startedMs, dlq, arena } = this.#parts;
+    const { ledger, streams, rings, nowMs, startedMs, dlq, arena } = this.#parts;
     const ledgers = ledger.read();
     const total = sumLedgers(ledgers);
     const byStream = streams.map((name, i) => {
       const { spilled, dead, bytes } = dlq(i);
-      const open = lanes.map((lane) => Atomics.load(arena.words, lane.breakersWord + i));
+      const open = this.#ringsOf(i).map(({ breakerWord }) => Atomics.load(arena.words, breakerWord));
       const breaker =
         breakerStateNames[Math.max(...open.map((word) => (word === 1 ? 2 : word === 2 ? 1 : 0))) === 2 ? 1 : 0];
       return [
@@ -90,13 +91,9 @@ export class Telemetry {
       ledger: total,
       backlog: this.#backlog(total, undefined),
       streams: Object.fromEntries(byStream),
-      lanes: lanes.map(({ ring, saturation }, lane) => ({
-        lane,
-        breaker: breakerStateNames[saturation.state],
-        ringBytes: ring.usedBytes(),
-        ringCapacity: ring.capacity,
-        oldestMs: this.#oldestInRing(lane),
-      })),
+      lanes: Array.from({ length: rings.length / streams.length }, (_, lane) =>
+        this.#lane(lane, rings.slice(lane * streams.length, (lane + 1) * streams.length)),
+      ),
       latency: Object.fromEntries(
         [...this.#latest].map(([name, { count, p50, p90, p99, p999, max }]) => [
           name,
@@ -107,10 +104,11 @@ export class Telemetry {
   }
 
   #backlog(ledger: Ledger, stream: number | undefined): Backlog {
-    const { lanes, dlq, nowMs } = this.#parts;
+    const { rings, dlq, nowMs } = this.#parts;
+    const own = stream === undefined ? rings : this.#ringsOf(stream);
     const { spilled, spilledBytes, oldestUs } = dlq(stream);
-    const ringBytes = lanes.reduce((sum, { ring }) => sum + ring.usedBytes(), 0);
-    const ringOldestMs = Math.max(0, ...lanes.map((_, lane) => this.#oldestInRing(lane)));
+    const ringBytes = own.reduce((sum, { ring }) => sum + ring.usedBytes(), 0);
+    const ringOldestMs = Math.max(0, ...own.map(({ ring }) => this.#oldestIn(ring)));
     const dlqOldestMs = oldestUs === 0 ? 0 : Math.max(0, nowMs() - oldestUs / 1000);
     return {
       events: ledger.inFlight + spilled,
@@ -119,9 +117,27 @@ export class Telemetry {
     };
   }
 
-  #oldestInRing(lane: number): number {
-    const { lanes, arena, nowMs } = this.#parts;
-    const oldest = at(lanes, lane).ring.oldest();
+  /** A lane's rings together: what is fullest, oldest or open among them. */
+  #lane(lane: number, rings: readonly AdmissionRing[]): object {
+    const states = rings.map(({ saturation }) => saturation.state);
+    const shown = [BreakerState.open, BreakerState.halfOpen].find((state) => states.includes(state));
+    return {
+      lane,
+      breaker: breakerStateNames[shown ?? BreakerState.closed],
+      ringBytes: rings.reduce((sum, { ring }) => sum + ring.usedBytes(), 0),
+      ringCapacity: rings.reduce((sum, { ring }) => sum + ring.capacity, 0),
+      oldestMs: Math.max(...rings.map(({ ring }) => this.#oldestIn(ring))),
+    };
+  }
+
+  #ringsOf(stream: number): AdmissionRing[] {
+    const { rings, streams } = this.#parts;
+    return rings.filter((_, i) => i % streams.length === stream);
+  }
+
+  #oldestIn(ring: AdmissionRing['ring']): number {
+    const { arena, nowMs } = this.#parts;
+    const oldest = ring.oldest();
     if (oldest === 0) return 0;
     return Math.max(0, Math.round(nowMs() - (arena.floats[(oldest + entry.firstSeenUs) >>> 3] as number) / 1000));
   }

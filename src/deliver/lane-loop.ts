@@ -1,9 +1,9 @@
 /**
- * A lane's loop: takes events from the ring to their streams, gives done ones back, sleeps when there is nothing to do. Lane
- * worker. It reacts (to the ring, to answers, to due times) and never blocks; one turn is bounded, so that sockets get theirs.
+ * A lane's loop: takes events from the rings to their streams, gives done ones back, sleeps when there is nothing to do. Lane
+ * worker. Each stream has a ring of its own, so that one which cannot deliver holds up no other. It reacts (to the ring, to answers, to due times) and never blocks; one turn is bounded, so that sockets get theirs.
  *
  * ```
- *        ┌─ ring empty, nothing came lately ─▶ asleep on HEAD ─┐
+ *        ┌─ rings empty, nothing came lately ▶ asleep on HEAD ─┐
  *   turn ├─ ring empty, busy until now ──────▶ nap 1 ms ───────┼─▶ turn
  *        ├─ events left ─────────────────────▶ next turn of the event loop
  *        └─ no room (all batches out) ───────▶ an answer ──────┘
@@ -13,31 +13,36 @@ import type { Clock } from '../edges/clock.ts';
 import { LaneCounter, type LaneCounters } from '../observe/counters.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { RingConsumer } from '../ring/consumer.ts';
-import { EntryState, entry, stateMask, streamMask, streamShift } from '../ring/layout.ts';
+import { EntryState, entry, stateMask } from '../ring/layout.ts';
 import type { RingWaiter } from '../ring/waiting.ts';
 import type { StreamDelivery } from './stream-delivery.ts';
 
-/** Events of one turn: some milliseconds of work. */
+/** Events of one turn: some milliseconds of work. Streams share it, so that none waits for another's flood. */
 const turnEventsMax = 8_192;
 
 /** How long a lane that was busy waits for more before it sleeps. A wake costs 85 us over both threads, a nap 20 us. */
 const napMs = 1;
 
+/** One stream in one lane: its ring's reading end, and where its events go. */
+export interface LaneStream {
+  readonly consumer: RingConsumer;
+  readonly delivery: StreamDelivery;
+  /** Told how long runs of events with the same time stamp waited in the ring. */
+  readonly ringWaited: (waitUs: number, events: number) => void;
+}
+
 export interface LaneLoopParts {
   readonly arena: Arena;
-  readonly consumer: RingConsumer;
   readonly waiter: RingWaiter;
   readonly counters: LaneCounters;
   readonly clock: Clock;
-  /** Told how long runs of events with the same time stamp waited in the ring. */
-  readonly ringWaited: (waitUs: number, events: number) => void;
   /** Told of an entry that a worker before this one set aside: the main thread may not have heard of it. */
   readonly foundSetAside: (offset: number) => void;
 }
 
 export class LaneLoop {
   readonly #parts: LaneLoopParts;
-  #streams: readonly StreamDelivery[] = [];
+  #streams: readonly LaneStream[] = [];
   #scheduled = false;
   #asleep = false;
   #timer: NodeJS.Timeout | undefined;
@@ -50,7 +55,7 @@ export class LaneLoop {
     this.#parts = parts;
   }
 
-  start(streams: readonly StreamDelivery[]): void {
+  start(streams: readonly LaneStream[]): void {
     this.#streams = streams;
     this.schedule();
   }
@@ -65,7 +70,7 @@ export class LaneLoop {
   /** Sends what is there without lingering; resolves when nothing is left in the ring or in this thread's hands. */
   drain(): Promise<void> {
     this.#draining = true;
-    for (const stream of this.#streams) stream.draining = true;
+    for (const { delivery } of this.#streams) delivery.draining = true;
     return new Promise((resolve) => {
       this.#onDrained = resolve;
       this.schedule();
@@ -75,7 +80,7 @@ export class LaneLoop {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    for (const stream of this.#streams) stream.close();
+    for (const { delivery } of this.#streams) delivery.close();
   }
 
   readonly #turn = (): void => {
@@ -83,71 +88,71 @@ export class LaneLoop {
     if (this.#stopped) return;
     this.#giveBack();
     const nowMs = this.#parts.clock.nowMs();
-    let dueMs = Number.POSITIVE_INFINITY;
-    for (const stream of this.#streams) dueMs = Math.min(dueMs, stream.tick(nowMs));
-    const taken = this.#take(nowMs);
-    if (taken === turnEventsMax) return this.schedule();
+    let dueMs = this.#tick(nowMs);
+    const quota = Math.ceil(turnEventsMax / this.#streams.length);
+    let most = 0;
+    for (const stream of this.#streams) most = Math.max(most, this.#take(stream, quota, nowMs));
+    if (most === quota) return this.schedule();
     if (this.#draining && this.#isDrained()) return this.#drained();
     // What was just added may linger less long than anything before it; a stream's own due time says when at the latest.
-    if (taken > 0) for (const stream of this.#streams) dueMs = Math.min(dueMs, stream.tick(nowMs));
-    this.#rest(nowMs, dueMs, taken);
+    if (most > 0) dueMs = Math.min(dueMs, this.#tick(nowMs));
+    this.#rest(nowMs, dueMs, most);
   };
 
-  /** Moves events from the ring to their streams until the ring is empty, a stream has no room, or the turn is over. */
-  #take(nowMs: number): number {
-    const { consumer, arena, clock } = this.#parts;
-    const streams = this.#streams;
+  #tick(nowMs: number): number {
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (const { delivery } of this.#streams) dueMs = Math.min(dueMs, delivery.tick(nowMs));
+    return dueMs;
+  }
+
+  /** Moves events from a stream's ring to its delivery until the ring is empty, there is no room, or the quota is used up. */
+  #take({ consumer, delivery, ringWaited }: LaneStream, quota: number, nowMs: number): number {
+    const { arena, clock } = this.#parts;
     const { words, floats } = arena;
     const nowUs = clock.nowUs();
     let taken = 0;
     let runSeenUs = 0;
     let runEvents = 0;
-    while (taken < turnEventsMax) {
-      if (!this.#allHaveRoom()) break;
+    while (taken < quota && delivery.hasRoom()) {
       const offset = consumer.next();
       if (offset === 0) break;
       taken++;
       const seenUs = floats[(offset + entry.firstSeenUs) >>> 3] as number;
       if (seenUs !== runSeenUs) {
-        if (runEvents > 0) this.#parts.ringWaited(nowUs - runSeenUs, runEvents);
+        if (runEvents > 0) ringWaited(nowUs - runSeenUs, runEvents);
         runSeenUs = seenUs;
         runEvents = 0;
       }
       runEvents++;
-      const stream = ((words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
       const state = (words[(offset + entry.state) >>> 2] as number) & stateMask;
       // After a takeover the ring also holds what the worker before had finished.
-      if (state === EntryState.pending) (streams[stream] as StreamDelivery).add(offset, nowMs);
+      if (state === EntryState.pending) delivery.add(offset, nowMs);
       else if (state === EntryState.setAside) this.#parts.foundSetAside(offset);
     }
-    if (runEvents > 0) this.#parts.ringWaited(nowUs - runSeenUs, runEvents);
+    if (runEvents > 0) ringWaited(nowUs - runSeenUs, runEvents);
     return taken;
   }
 
-  #allHaveRoom(): boolean {
-    for (const stream of this.#streams) if (!stream.hasRoom()) return false;
-    return true;
-  }
-
-  /** Gives done entries back to the ring, counting them in the same step. */
+  /** Gives done entries back to the rings, counting them in the same step. */
   #giveBack(): void {
-    const { consumer, counters, arena } = this.#parts;
-    for (let offset = consumer.advance(); offset !== 0; offset = consumer.advance()) {
-      const stream = ((arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
-      const state = (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
-      if (state === EntryState.delivered) {
-        counters.add(stream, LaneCounter.ahead, -1);
-        counters.add(stream, LaneCounter.delivered, 1);
-      } else {
-        counters.add(stream, LaneCounter.settled, 1);
+    const { counters, arena } = this.#parts;
+    for (let i = 0; i < this.#streams.length; i++) {
+      const { consumer } = this.#streams[i] as LaneStream;
+      for (let offset = consumer.advance(); offset !== 0; offset = consumer.advance()) {
+        const state = (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
+        // What the DLQ has settled the main thread has counted.
+        if (state !== EntryState.delivered) continue;
+        counters.add(i, LaneCounter.ahead, -1);
+        counters.add(i, LaneCounter.delivered, 1);
       }
+      counters.tails[i] = consumer.donePosition();
     }
-    counters.commit(consumer.donePosition());
-    consumer.release();
+    counters.commit();
+    for (const { consumer } of this.#streams) consumer.release();
   }
 
   #isDrained(): boolean {
-    return this.#parts.consumer.unreadBytes() === 0 && this.#streams.every((stream) => stream.idle);
+    return this.#streams.every(({ consumer, delivery }) => consumer.unreadBytes() === 0 && delivery.idle);
   }
 
   #drained(): void {
@@ -156,18 +161,21 @@ export class LaneLoop {
   }
 
   #rest(nowMs: number, dueMs: number, taken: number): void {
-    if (taken > 0 && this.#allHaveRoom()) {
+    const canTake = this.#streams.some(({ delivery }) => delivery.hasRoom());
+    if (taken > 0 && canTake) {
       this.#arm(nowMs, Math.min(dueMs, nowMs + napMs));
       return;
     }
     this.#arm(nowMs, dueMs);
     // Without room, an answer or a due time leads on: new events must not wake this thread for nothing.
-    if (!this.#asleep && this.#allHaveRoom()) this.#sleep();
+    if (!this.#asleep && canTake) this.#sleep();
   }
 
   #sleep(): void {
-    const { waiter, consumer } = this.#parts;
-    const sleeping = waiter.sleep(consumer.headSeen());
+    const heads = this.#streams.map(({ consumer, delivery }) =>
+      delivery.hasRoom() ? consumer.headSeen() : consumer.lookAtHead(),
+    );
+    const sleeping = this.#parts.waiter.sleep(heads);
     if (sleeping === undefined) return this.schedule();
     this.#asleep = true;
     void sleeping.then(() => {

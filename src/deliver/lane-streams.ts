@@ -20,7 +20,6 @@ import { StreamDelivery } from './stream-delivery.ts';
 
 export interface LaneStreamParts {
   readonly arena: Arena;
-  readonly consumer: RingConsumer;
   readonly md5: Md5Group;
   readonly base64: Base64;
   readonly counters: LaneCounters;
@@ -45,11 +44,12 @@ export function createStream(
   index: number,
   options: DeliveryOptions,
   memory: StreamMemory,
+  consumer: RingConsumer,
   latency: LatencyRecorder,
 ): StreamDelivery {
   const wire = createWire(parts, options);
   const batches = memory.bodies.map(({ offset, length }) => new Batch(offset, length));
-  return new StreamDelivery(contextOf(parts, index, options, memory, latency), wire, batches);
+  return new StreamDelivery(contextOf(parts, index, options, memory, consumer, latency), wire, batches);
 }
 
 function createWire({ arena, base64 }: LaneStreamParts, options: DeliveryOptions): Wire {
@@ -61,9 +61,10 @@ function contextOf(
   stream: number,
   options: DeliveryOptions,
   memory: StreamMemory,
+  consumer: RingConsumer,
   latency: LatencyRecorder,
 ): DeliveryContext {
-  const { arena, consumer, counters, clock, report } = parts;
+  const { arena, counters, clock, report } = parts;
   const breakerWord = (parts.breakersOffset >>> 2) + stream;
   return {
     arena,
@@ -75,7 +76,7 @@ function contextOf(
     options,
     area: memory.aggregates,
     delivered: (offsets, from, to) => {
-      const bytes = markDelivered(parts, latency, offsets, from, to);
+      const bytes = markDelivered(parts, consumer, latency, offsets, from, to);
       counters.add(stream, LaneCounter.ahead, to - from);
       counters.add(stream, LaneCounter.deliveredBytes, bytes);
     },
@@ -111,7 +112,8 @@ function contextOf(
 
 /** Marks entries and records how long they took since their first byte was read; returns their payload bytes. */
 function markDelivered(
-  { arena, consumer, clock }: LaneStreamParts,
+  { arena, clock }: LaneStreamParts,
+  consumer: RingConsumer,
   latency: LatencyRecorder,
   offsets: Uint32Array,
   from: number,

@@ -1,11 +1,11 @@
 /**
- * The gate: decides of each event whether it goes into a lane's ring, into the DLQ, or back to its sender. Main thread; every
+ * The gate: decides of each event whether it goes into a ring, into the DLQ, or back to its sender. Main thread; every
  * listener offers to it. The hot path writes one ring entry and three counters, and allocates nothing.
  *
  * ```
  *   offer ─ key and size right? ─ no ─▶ refusal with a code
  *                │ yes
- *         lane's and stream's breakers closed? ─ no ─┐        overflow policy of the stream
+ *         ring's and stream's breakers closed? ─ no ─┐        overflow policy of the stream
  *                │ yes                               ├─ spill  ▶ DLQ (its blocks full: block; its disk full: refuse)
  *         room in the ring? ─ no (breaker opens) ────┤  refuse ▶ refusal, retryable
  *                │ yes                               └─ block  ▶ the listener stops reading
@@ -37,11 +37,12 @@ export interface AdmissionStream {
   readonly eventBytesMax: number;
 }
 
-export interface AdmissionLane {
+/** One stream's ring in one lane, and what says whether it may be filled. */
+export interface AdmissionRing {
   readonly ring: RingProducer;
   readonly saturation: SaturationBreaker;
-  /** Index in `arena.words` of the first of its streams' breaker words. */
-  readonly breakersWord: number;
+  /** Index in `arena.words` of the breaker state that the lane shows of the stream. */
+  readonly breakerWord: number;
 }
 
 /** Where overflow goes: the DLQ, as admission sees it. */
@@ -67,7 +68,9 @@ export interface AdmissionParts {
   readonly counters: MainCounters;
   readonly streams: ReadonlyMap<string, number>;
   readonly policies: readonly AdmissionStream[];
-  readonly lanes: readonly AdmissionLane[];
+  readonly lanes: number;
+  /** By lane, then by stream. */
+  readonly rings: readonly AdmissionRing[];
   readonly overflow: Overflow;
   readonly randomKeys: { readonly offset: number; readonly length: number };
   /** Told per commit how long the oldest event of it took from its read to its publication. */
@@ -77,8 +80,9 @@ export interface AdmissionParts {
 export class Admission implements Intake {
   readonly #parts: AdmissionParts;
   readonly #arena: Arena;
-  readonly #lanes: readonly AdmissionLane[];
-  /** By lane and stream: 1 while events of the stream must not enter the lane's ring. */
+  readonly #lanes: number;
+  readonly #rings: readonly AdmissionRing[];
+  /** By ring: 1 while events must not enter it. */
   readonly #diverted: Uint8Array;
   readonly #streamCount: number;
   #waiting: { stream: number; resume: () => void }[] = [];
@@ -93,8 +97,9 @@ export class Admission implements Intake {
     this.#parts = parts;
     this.#arena = parts.arena;
     this.#lanes = parts.lanes;
+    this.#rings = parts.rings;
     this.#streamCount = parts.policies.length;
-    this.#diverted = new Uint8Array(parts.lanes.length * this.#streamCount);
+    this.#diverted = new Uint8Array(parts.rings.length);
   }
 
   streamIndex(name: string): number | undefined {
@@ -118,20 +123,29 @@ export class Admission implements Intake {
     if (route < 0) return this.#refused(stream, this.#keyFault(keyOffset, keyLength));
     if (keyLength + dataLength > this.eventBytesMax(stream)) return this.#refused(stream, Verdict.eventTooLarge);
     if (this.#draining) return this.#refused(stream, Verdict.draining);
-    const laneIndex = this.#lanes.length === 1 ? 0 : route % this.#lanes.length;
-    const lane = this.#lanes[laneIndex] as AdmissionLane;
-    if (this.#diverted[laneIndex * this.#streamCount + stream] === 0) {
-      if (this.#enter(lane, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0)) {
+    const index = (this.#lanes === 1 ? 0 : route % this.#lanes) * this.#streamCount + stream;
+    const place = this.#rings[index] as AdmissionRing;
+    if (this.#diverted[index] === 0) {
+      if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0)) {
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
         if (this.#uncommitted++ === 0) this.#uncommittedUs = timeUs;
         return Verdict.ring;
       }
-      lane.saturation.full(this.#parts.clock.nowMs());
+      place.saturation.full(this.#parts.clock.nowMs());
       this.#refresh();
     }
-    return this.#overflowed(lane, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs);
+    return this.#overflowed(
+      place.saturation.diverts,
+      stream,
+      keyOffset,
+      keyLength,
+      dataOffset,
+      dataLength,
+      ehkOffset,
+      timeUs,
+    );
   }
 
   /**
@@ -149,8 +163,8 @@ export class Admission implements Intake {
     flags: number,
   ): boolean {
     const route = Math.max(0, this.#routeOf(keyOffset, keyLength));
-    const lane = this.#lanes[route % this.#lanes.length] as AdmissionLane;
-    return this.#enter(lane, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, firstSeenUs, flags);
+    const { ring } = this.#rings[(route % this.#lanes) * this.#streamCount + stream] as AdmissionRing;
+    return this.#enter(ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, firstSeenUs, flags);
   }
 
   refuse(stream: number, verdict: Verdict): void {
@@ -164,7 +178,7 @@ export class Admission implements Intake {
   }
 
   commit(): void {
-    for (const { ring } of this.#lanes) if (ring.publish()) ring.wake();
+    for (const { ring } of this.#rings) if (ring.publish()) ring.wake();
     if (this.#uncommitted > 0) {
       this.#parts.published(this.#parts.clock.nowUs() - this.#uncommittedUs, this.#uncommitted);
       this.#uncommitted = 0;
@@ -223,7 +237,7 @@ export class Admission implements Intake {
   }
 
   #enter(
-    lane: AdmissionLane,
+    ring: RingProducer,
     stream: number,
     keyOffset: number,
     keyLength: number,
@@ -235,7 +249,7 @@ export class Admission implements Intake {
   ): boolean {
     const { words, floats, copy } = this.#arena;
     const ehkLength = ehkOffset === 0 ? 0 : 16;
-    const at = lane.ring.claim(ehkLength + keyLength + dataLength);
+    const at = ring.claim(ehkLength + keyLength + dataLength);
     if (at === 0) return false;
     const hashKeyFlag = ehkLength === 0 ? 0 : flagHashKey;
     words[(at + entry.key) >>> 2] = keyLength | (stream << streamShift) | hashKeyFlag | flags;
@@ -256,7 +270,7 @@ export class Admission implements Intake {
   }
 
   #overflowed(
-    lane: AdmissionLane,
+    saturated: boolean,
     stream: number,
     keyOffset: number,
     keyLength: number,
@@ -268,7 +282,6 @@ export class Admission implements Intake {
     const { policies, overflow, counters } = this.#parts;
     const { overflow: policy } = policies[stream] as AdmissionStream;
     if (policy === 'block') return Verdict.blocked;
-    const saturated = lane.saturation.diverts;
     if (policy === 'refuse') return this.#refused(stream, saturated ? Verdict.saturated : Verdict.streamUnavailable);
     const cause = saturated ? 'saturated' : 'stream_open';
     const result = overflow.spill(stream, cause, timeUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength);
@@ -289,17 +302,15 @@ export class Admission implements Intake {
     const nowMs = this.#parts.clock.nowMs();
     this.#enteredMs = (nowMs - this.#parts.startedMs) | 0;
     const { words } = this.#arena;
-    for (let i = 0; i < this.#lanes.length; i++) {
-      const { ring, saturation, breakersWord } = this.#lanes[i] as AdmissionLane;
+    for (let i = 0; i < this.#rings.length; i++) {
+      const { ring, saturation, breakerWord } = this.#rings[i] as AdmissionRing;
       const oldest = ring.oldest();
       const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >>> 2] as number)) | 0;
       saturation.update(ring.usedBytes(), oldestMs, nowMs);
-      for (let stream = 0; stream < this.#streamCount; stream++) {
-        // Pairs with the lane's Atomics.store at each transition; nothing rides on it.
-        const open = Atomics.load(words, breakersWord + stream) === BreakerState.open;
-        const blocks = (this.#parts.policies[stream] as AdmissionStream).overflow === 'block';
-        this.#diverted[i * this.#streamCount + stream] = (saturation.diverts || open) && !blocks ? 1 : 0;
-      }
+      // Pairs with the lane's Atomics.store at each transition; nothing rides on it.
+      const open = Atomics.load(words, breakerWord) === BreakerState.open;
+      const blocks = (this.#parts.policies[i % this.#streamCount] as AdmissionStream).overflow === 'block';
+      this.#diverted[i] = (saturation.diverts || open) && !blocks ? 1 : 0;
     }
   }
 
@@ -324,6 +335,10 @@ export class Admission implements Intake {
   #hasRoom(stream: number): boolean {
     const { overflow } = this.#parts.policies[stream] as AdmissionStream;
     if (overflow !== 'block') return this.#parts.overflow.writable || !this.isDiverted(stream);
-    return this.#lanes.every(({ ring }) => ring.usedBytes() + 2 * this.eventBytesMax(stream) < 0.9 * ring.capacity);
+    for (let i = stream; i < this.#rings.length; i += this.#streamCount) {
+      const { ring } = this.#rings[i] as AdmissionRing;
+      if (ring.usedBytes() + 2 * this.eventBytesMax(stream) >= 0.9 * ring.capacity) return false;
+    }
+    return true;
   }
 }

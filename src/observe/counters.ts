@@ -7,7 +7,7 @@
  *
  * ```
  *   lane block   +0    i32  how often it was switched over; its lowest bit tells which copy is valid
- *                +128  copy 0: i32 tail position, pad, then f64 counters: streams x laneCounters
+ *                +128  copy 0: i32 tail position of each stream's ring, pad, then f64 counters: streams x laneCounters
  *                +...  copy 1: the same
  * ```
  */
@@ -38,22 +38,19 @@ export const mainCounters = 10;
 export const LaneCounter = {
   /** Delivered and given back to the ring. */
   delivered: 0,
-  /** Settled by the DLQ and given back to the ring. */
-  settled: 1,
   /** Delivered, but not given back yet because an older event is not done. */
-  ahead: 2,
-  deliveredBytes: 3,
-  requests: 4,
-  requestsFailed: 5,
-  records: 6,
-  recordsFailed: 7,
-  recordsAggregated: 8,
-  bodyBytes: 9,
+  ahead: 1,
+  deliveredBytes: 2,
+  requests: 3,
+  requestsFailed: 4,
+  records: 5,
+  recordsFailed: 6,
+  recordsAggregated: 7,
+  bodyBytes: 8,
 } as const;
-export const laneCounters = 10;
+export const laneCounters = 9;
 
 const header = 128;
-const copyHeader = 8;
 
 export function mainBlockBytes(streams: number): number {
   return align(streams * mainCounters * 8);
@@ -64,7 +61,11 @@ export function laneBlockBytes(streams: number): number {
 }
 
 function laneCopyBytes(streams: number): number {
-  return align(copyHeader + streams * laneCounters * 8);
+  return align(copyHeaderBytes(streams) + streams * laneCounters * 8);
+}
+
+function copyHeaderBytes(streams: number): number {
+  return (4 * streams + 7) & -8;
 }
 
 function align(bytes: number): number {
@@ -94,6 +95,8 @@ export class MainCounters {
 /** The writing side of a lane's block. Lane worker only. Changes are private until {@link commit}. */
 export class LaneCounters {
   readonly values: Float64Array;
+  /** By stream: tail position of its ring at the next {@link commit}. At first that of the last one: where a successor begins. */
+  readonly tails: Int32Array;
   readonly #arena: Arena;
   readonly #offset: number;
   readonly #copyBytes: number;
@@ -104,13 +107,10 @@ export class LaneCounters {
     this.#offset = offset;
     this.#copyBytes = laneCopyBytes(streams);
     this.#switches = Atomics.load(arena.words, offset >>> 2);
-    const start = (this.#copyOffset(this.#switches) + copyHeader) >>> 3;
+    const copy = this.#copyOffset(this.#switches);
+    this.tails = arena.words.slice(copy >>> 2, (copy >>> 2) + streams);
+    const start = (copy + copyHeaderBytes(streams)) >>> 3;
     this.values = arena.floats.slice(start, start + streams * laneCounters);
-  }
-
-  /** Tail position at the last commit: where a successor must begin. */
-  committedTail(): number {
-    return this.#arena.words[this.#copyOffset(this.#switches) >>> 2] as number;
   }
 
   add(stream: number, counter: number, by: number): void {
@@ -122,12 +122,12 @@ export class LaneCounters {
     return this.values[stream * laneCounters + counter] as number;
   }
 
-  /** Makes all changes and the new tail position visible in one step. */
-  commit(tail: number): void {
+  /** Makes all changes and the new tail positions visible in one step. */
+  commit(): void {
     const next = (this.#switches + 1) | 0;
     const start = this.#copyOffset(next);
-    this.#arena.words[start >>> 2] = tail;
-    this.#arena.floats.set(this.values, (start + copyHeader) >>> 3);
+    this.#arena.words.set(this.tails, start >>> 2);
+    this.#arena.floats.set(this.values, (start + copyHeaderBytes(this.tails.length)) >>> 3);
     // Pairs with the reader's Atomics.load; the copy written above rides on it.
     Atomics.store(this.#arena.words, this.#offset >>> 2, next);
     this.#switches = next;
@@ -142,7 +142,7 @@ export class LaneCounters {
 export function readLaneCounters(arena: Arena, offset: number, streams: number, into: Float64Array): void {
   for (;;) {
     const switches = Atomics.load(arena.words, offset >>> 2);
-    const start = (offset + header + (switches & 1) * laneCopyBytes(streams) + copyHeader) >>> 3;
+    const start = (offset + header + (switches & 1) * laneCopyBytes(streams) + copyHeaderBytes(streams)) >>> 3;
     for (let i = 0; i < into.length; i++) into[i] = arena.floats[start + i] as number;
     // The worker writes the other copy first: while it has not switched, nobody has touched this one.
     if (Atomics.load(arena.words, offset >>> 2) === switches) return;

@@ -64,7 +64,8 @@ export class LedgerReader {
     const { main, streams, dlqEvents } = this.#parts;
     const ringed = main.get(stream, MainCounter.ringed);
     const delivered = this.laneSum(stream, LaneCounter.delivered) + this.laneSum(stream, LaneCounter.ahead);
-    const settled = this.laneSum(stream, LaneCounter.settled);
+    // Counted when it is settled: in the ring, it may wait for older events a good while longer.
+    const settled = main.get(stream, MainCounter.returned) + main.get(stream, MainCounter.dead);
     return {
       received: main.get(stream, MainCounter.received),
       refused: main.get(stream, MainCounter.refused),

@@ -76,6 +76,13 @@ export class RingConsumer {
     return this.#headSeen;
   }
 
+  /** HEAD as it is now: to sleep on where there are unread entries that nobody can take yet. */
+  lookAtHead(): number {
+    // Pairs with the producer's Atomics.store of HEAD.
+    this.#headSeen = Atomics.load(this.#words, this.#headWord);
+    return this.#headSeen;
+  }
+
   /** Writes an entry's outcome into it. */
   mark(offset: number, state: number, reason: number): void {
     const index = (offset + entry.state) >>> 2;

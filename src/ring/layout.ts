@@ -80,6 +80,11 @@ export const capacityMax = 2 ** 30;
 /** Where one ring lies in the arena. Goes to the worker as plain data. */
 export interface RingPlace {
   readonly controlOffset: number;
+  /**
+   * Control block whose SLEEPING and HEAD the consumer sleeps on: another ring's where one thread reads several rings.
+   * Absent: its own.
+   */
+  readonly bellOffset?: number;
   readonly entriesOffset: number;
   readonly capacity: number;
 }

@@ -15,6 +15,7 @@ export class RingProducer {
   readonly #headWord: number;
   readonly #tailWord: number;
   readonly #sleepingWord: number;
+  readonly #bellWord: number;
   readonly #entriesOffset: number;
   readonly #mask: number;
   /** Position behind the last claimed byte; ahead of HEAD by what is not published. */
@@ -30,7 +31,9 @@ export class RingProducer {
     this.#words = arena.words;
     this.#headWord = (place.controlOffset + control.head) >>> 2;
     this.#tailWord = (place.controlOffset + control.tail) >>> 2;
-    this.#sleepingWord = (place.controlOffset + control.sleeping) >>> 2;
+    const bellOffset = place.bellOffset ?? place.controlOffset;
+    this.#sleepingWord = (bellOffset + control.sleeping) >>> 2;
+    this.#bellWord = (bellOffset + control.head) >>> 2;
     this.#entriesOffset = place.entriesOffset;
     this.#mask = place.capacity - 1;
     this.#claimed = Atomics.load(this.#words, this.#headWord);
@@ -80,7 +83,7 @@ export class RingProducer {
     // sleep; see waiting.ts.
     if (Atomics.load(this.#words, this.#sleepingWord) === 0) return;
     if (Atomics.compareExchange(this.#words, this.#sleepingWord, 1, 0) === 1) {
-      Atomics.notify(this.#words, this.#headWord);
+      Atomics.notify(this.#words, this.#bellWord);
     }
   }
 

@@ -1,13 +1,12 @@
 /**
- * The lane worker: what Piscina runs in a worker thread, one long task per lane. It owns its ring's reading end, its Kinesis
- * clients and its streams' breakers, and takes over whatever an earlier worker of this lane left in the ring: entries marked as
+ * The lane worker: what Piscina runs in a worker thread, one long task per lane. It owns the reading ends of its
+ * rings, one per stream, its Kinesis clients and its streams' breakers, and takes over whatever an earlier worker of this lane left in the rings: entries marked as
  * delivered are counted and not sent again, entries that were in flight are, the rest goes its normal way.
  */
 import { Base64 } from '../batch/base64.ts';
 import { Md5Group } from '../batch/md5-group.ts';
-import { LaneLoop } from '../deliver/lane-loop.ts';
+import { LaneLoop, type LaneStream } from '../deliver/lane-loop.ts';
 import { createStream } from '../deliver/lane-streams.ts';
-import type { StreamDelivery } from '../deliver/stream-delivery.ts';
 import { systemClock } from '../edges/clock.ts';
 import { systemRandom } from '../edges/random.ts';
 import { LaneCounter, LaneCounters } from '../observe/counters.ts';
@@ -24,36 +23,20 @@ export default async function runLane(start: LaneStart): Promise<void> {
   const arena = openArena(start.memory);
   const counters = new LaneCounters(arena, plan.counters, start.streams.length);
   takeOver(arena, start, counters);
-  const consumer = new RingConsumer(arena, plan.ring, counters.committedTail());
   const latencies: LatencyRecorder[] = start.streams.map(() => createLatencyRecorder());
   const post = (message: FromLane): void => port.postMessage(message);
 
   const loop = new LaneLoop({
     arena,
-    consumer,
-    waiter: new RingWaiter(arena, plan.ring),
+    waiter: new RingWaiter(
+      arena,
+      plan.streams.map(({ ring }) => ring),
+    ),
     counters,
     clock: systemClock,
-    ringWaited: (waitUs, events) => (latencies[0] as LatencyRecorder).record(Latency.ringWait, waitUs, events),
     foundSetAside: (offset) => post({ type: 'set_aside', offsets: Uint32Array.of(offset) }),
   });
-  const parts = {
-    arena,
-    consumer,
-    md5: new Md5Group(arena, plan.md5Scratch),
-    base64: new Base64(arena),
-    counters,
-    clock: systemClock,
-    random: systemRandom,
-    startedMs: start.startedMs,
-    breakersOffset: plan.breakers,
-    report: post,
-    progress: () => loop.schedule(),
-  };
-  const streams = start.streams.map((options, i) => {
-    Atomics.store(arena.words, (plan.breakers >>> 2) + i, 0);
-    return createStream(parts, i, options, at(plan.streams, i), at(latencies, i));
-  });
+  const streams = openStreams(start, arena, counters, latencies, loop, post);
   const postLatencies = (): void =>
     post({
       type: 'latency',
@@ -85,31 +68,64 @@ export default async function runLane(start: LaneStart): Promise<void> {
   });
 }
 
+/** Gives each stream its ring's reading end and its delivery; their breakers begin closed. */
+function openStreams(
+  start: LaneStart,
+  arena: Arena,
+  counters: LaneCounters,
+  latencies: readonly LatencyRecorder[],
+  loop: LaneLoop,
+  report: (message: FromLane) => void,
+): LaneStream[] {
+  const { plan } = start;
+  const parts = {
+    arena,
+    md5: new Md5Group(arena, plan.md5Scratch),
+    base64: new Base64(arena),
+    counters,
+    clock: systemClock,
+    random: systemRandom,
+    startedMs: start.startedMs,
+    breakersOffset: plan.breakers,
+    report,
+    progress: () => loop.schedule(),
+  };
+  return start.streams.map((options, i) => {
+    Atomics.store(arena.words, (plan.breakers >>> 2) + i, 0);
+    const consumer = new RingConsumer(arena, at(plan.streams, i).ring, counters.tails[i]);
+    const latency = at(latencies, i);
+    return {
+      consumer,
+      delivery: createStream(parts, i, options, at(plan.streams, i), consumer, latency),
+      ringWaited: (waitUs: number, events: number) => latency.record(Latency.ringWait, waitUs, events),
+    };
+  });
+}
+
 /**
- * Brings the counters of a dead worker to a whole: what it had marked as delivered counts as `ahead`, and the position up to
- * which it had counted is where the ring goes on. At a first start there is nothing in the ring, and this changes nothing.
+ * Brings the counters of a dead worker to a whole: what it had marked as delivered counts as `ahead`, and the positions up to
+ * which it had counted are where the rings go on. At a first start there is nothing in the rings, and this changes nothing.
  */
 function takeOver(arena: Arena, start: LaneStart, counters: LaneCounters): void {
-  const consumer = new RingConsumer(arena, start.plan.ring, counters.committedTail());
-  for (let stream = 0; stream < start.streams.length; stream++) {
+  const consumers = start.plan.streams.map(({ ring }, i) => new RingConsumer(arena, ring, counters.tails[i]));
+  consumers.forEach((consumer, stream) => {
     counters.add(stream, LaneCounter.ahead, -counters.get(stream, LaneCounter.ahead));
-  }
-  for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
-    const state = (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
-    const stream = ((arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
-    if (state === EntryState.delivered) counters.add(stream, LaneCounter.ahead, 1);
-  }
-  counters.commit(counters.committedTail());
-  consumer.release();
+    for (let offset = consumer.next(); offset !== 0; offset = consumer.next()) {
+      const state = (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
+      if (state === EntryState.delivered) counters.add(stream, LaneCounter.ahead, 1);
+    }
+  });
+  counters.commit();
+  for (const consumer of consumers) consumer.release();
 }
 
 /** Hands entries that nobody else wants back to their streams. */
-function again(arena: Arena, streams: readonly StreamDelivery[], offsets: Uint32Array): void {
+function again(arena: Arena, streams: readonly LaneStream[], offsets: Uint32Array): void {
   const streamOf = (offset: number): number =>
     ((arena.words[(offset + entry.key) >>> 2] as number) >>> streamShift) & streamMask;
-  streams.forEach((stream, i) => {
+  streams.forEach(({ delivery }, i) => {
     const own = offsets.filter((offset) => streamOf(offset) === i);
-    if (own.length > 0) stream.tryOn(own);
+    if (own.length > 0) delivery.tryOn(own);
   });
 }
 

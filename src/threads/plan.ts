@@ -6,7 +6,7 @@
  *             counters of the main thread, of each lane; breaker states of each lane's streams
  *             landing zone: carry room, read area; keys for events without one; scratch for unescaped keys
  *             DLQ: write blocks, replay window
- *             per lane: ring control, ring entries, aggregates, request bodies
+ *             per lane and stream: ring control, ring entries, aggregates, request bodies
  * ```
  * All of it is the memory budget: pages are only taken from the system when they are first touched.
  */
@@ -22,6 +22,7 @@ export interface Area {
 }
 
 export interface StreamPlan {
+  readonly ring: RingPlace;
   /** Where aggregates are built. */
   readonly aggregates: Area;
   /** One body per batch. */
@@ -29,7 +30,6 @@ export interface StreamPlan {
 }
 
 export interface LanePlan {
-  readonly ring: RingPlace;
   readonly counters: number;
   /** One 32-bit word per stream: the state of its breaker in this lane. */
   readonly breakers: number;
@@ -77,12 +77,12 @@ const openAggregates = 64;
 const aggregateAreaMax = 32 * 1024 * 1024;
 const openAggregatesLeast = 10;
 const ringMin = 1024 * 1024;
-/** A ring must take several of the largest events beside ordinary traffic, or one of them would open the lane's breaker. */
-const ringRecordsLeast = 8;
+/** A ring must take several of the largest events beside ordinary traffic, or one of them would open its breaker. */
+const ringRecordsLeast = 4;
 
 /** How a budget is spent, before anything is placed. */
 export interface ArenaSizes {
-  /** Of each lane; a power of two. 0: the budget is too small. */
+  /** Of each stream in each lane; a power of two. 0: the budget is too small. */
   readonly ringBytes: number;
   /** The smallest budget that works for these lanes and streams. */
   readonly budgetBytesLeast: number;
@@ -101,17 +101,21 @@ export function planArena(input: PlanInput): ArenaPlan {
   const streams = input.streams.length;
   const lanes: LanePlan[] = [];
   for (let lane = 0; lane < input.lanes; lane++) {
-    const controlOffset = place.take(controlBytes);
+    const controls = place.take(streams * controlBytes);
     const counters = place.take(laneBlockBytes(streams));
     const breakers = place.take(streams * 4);
     const md5Scratch = place.take(md5ScratchBytes);
-    const entriesOffset = place.take(ringBytes);
     lanes.push({
-      ring: { controlOffset, entriesOffset, capacity: ringBytes },
       counters,
       breakers,
       md5Scratch,
-      streams: input.streams.map((stream) => ({
+      streams: input.streams.map((stream, i) => ({
+        ring: {
+          controlOffset: controls + i * controlBytes,
+          bellOffset: controls,
+          entriesOffset: place.take(ringBytes),
+          capacity: ringBytes,
+        },
         aggregates: place.area(aggregateArea(stream.aggregateBytes, streams)),
         bodies: Array.from({ length: stream.requestsInFlight + 1 }, () => place.area(stream.bodyBytes)),
       })),
@@ -143,14 +147,15 @@ function sizesBeside(sharedBytes: number, { streams, lanes, memoryBudgetBytes }:
   const perLane = streams.reduce(
     (sum, { aggregateBytes, requestsInFlight, bodyBytes }) =>
       sum + aggregateArea(aggregateBytes, streams.length) + (requestsInFlight + 1) * align(bodyBytes),
-    controlBytes + laneBlockBytes(streams.length) + md5ScratchBytes + 4096,
+    streams.length * controlBytes + laneBlockBytes(streams.length) + md5ScratchBytes + 4096,
   );
-  const ringBytes = powerOfTwoBelow(Math.min(capacityMax, (memoryBudgetBytes - sharedBytes) / lanes - perLane));
+  const perRing = ((memoryBudgetBytes - sharedBytes) / lanes - perLane) / streams.length;
+  const ringBytes = powerOfTwoBelow(Math.min(capacityMax, perRing));
   const recordMax = Math.max(...streams.map((stream) => stream.recordBytesMax));
   const ringLeast = Math.max(ringMin, powerOfTwoAbove(ringRecordsLeast * recordMax));
   return {
     ringBytes: ringBytes < ringLeast ? 0 : ringBytes,
-    budgetBytesLeast: sharedBytes + lanes * (perLane + ringLeast),
+    budgetBytesLeast: sharedBytes + lanes * (perLane + streams.length * ringLeast),
   };
 }
 

@@ -23,7 +23,7 @@ t.test('a correct configuration ends with 0 and says what would run', async (t) 
   t.equal(code, 0, stderr);
   t.match(
     stdout,
-    /correct[^]*lanes {5}\d+, each with a ring of \d+ MiB of 256MiB[^]*orders -> orders in eu-west-1[^]*unix \/run\/spillway/,
+    /correct[^]*lanes {5}\d+, each with a ring of \d+ MiB per stream, of 256MiB[^]*orders -> orders in eu-west-1[^]*unix \/run\/spillway/,
   );
 });
 

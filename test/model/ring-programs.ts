@@ -30,12 +30,12 @@ export interface Scenario {
 /** A program: yields undefined to let others run, or a condition to run again only when it holds. Returns when finished. */
 export type Program = Generator<undefined | (() => boolean), void, undefined>;
 /** A method of the ring, rewritten into a generator. */
-type Stepped = (...args: number[]) => Generator<undefined, never, undefined>;
+type Stepped = (...args: (number | number[])[]) => Generator<undefined, never, undefined>;
 type SteppedEnd = Record<string, Stepped> & Record<`_${string}`, number>;
 export interface Classes {
   readonly Producer: new (arena: object, place: RingPlace) => SteppedEnd;
   readonly Consumer: new (arena: object, place: RingPlace) => SteppedEnd;
-  readonly Waiter: new (arena: object, place: RingPlace) => SteppedEnd;
+  readonly Waiter: new (arena: object, places: readonly RingPlace[]) => SteppedEnd;
 }
 
 class Violation extends Error {}
@@ -83,7 +83,7 @@ export class World {
     };
     this.producer = new classes.Producer(arena, this.place);
     this.consumer = new classes.Consumer(arena, this.place);
-    this.waiter = new classes.Waiter(arena, this.place);
+    this.waiter = new classes.Waiter(arena, [this.place]);
   }
 
   /** The consumer's thread is gone, with its sleep; the flag in memory stays. A new one opens the ring. */
@@ -92,7 +92,7 @@ export class World {
     this.spot.consumer = 'new';
     this.sleepers = [];
     this.consumer = new this.classes.Consumer(arena, this.place);
-    this.waiter = new this.classes.Waiter(arena, this.place);
+    this.waiter = new this.classes.Waiter(arena, [this.place]);
     return consume(this);
   }
 
@@ -173,7 +173,7 @@ export function* consume(world: World): Program {
       yield* giveBack(world, `${expected}`);
       if (finished()) break;
       const headSeen = yield* consumer['headSeen']!();
-      const sleep = yield* spotted(world, 'consumer', `sleep ${expected}`, waiter['sleep']!(headSeen));
+      const sleep = yield* spotted(world, 'consumer', `sleep ${expected}`, waiter['sleep']!([headSeen]));
       const sleeper = sleep as unknown as { woken: boolean } | undefined;
       world.spot.consumer = `asleep ${expected}`;
       if (sleeper !== undefined) yield () => sleeper.woken;

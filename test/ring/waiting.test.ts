@@ -10,7 +10,7 @@ function sleeper() {
   const sleepingWord = (ring.place.controlOffset + control.sleeping) >>> 2;
   return {
     ring,
-    waiter: new RingWaiter(ring.arena, ring.place),
+    waiter: new RingWaiter(ring.arena, [ring.place]),
     sleeping: () => Atomics.load(ring.arena.words, sleepingWord),
   };
 }
@@ -22,7 +22,7 @@ test('a publish between the last look and the sleep is not slept over', (t) => {
   put(ring, 8, 1);
   ring.producer.publish();
   ring.producer.wake();
-  t.equal(waiter.sleep(seen), undefined);
+  t.equal(waiter.sleep([seen]), undefined);
   t.equal(sleeping(), 0, 'and the ring does not believe in a sleeper');
   t.end();
 });
@@ -30,7 +30,7 @@ test('a publish between the last look and the sleep is not slept over', (t) => {
 test('a sleeper is woken by the next publish, once', async (t) => {
   const { ring, waiter, sleeping } = sleeper();
   ring.consumer.next();
-  const asleep = waiter.sleep(ring.consumer.headSeen());
+  const asleep = waiter.sleep([ring.consumer.headSeen()]);
   t.ok(asleep instanceof Promise);
   t.equal(sleeping(), 1);
   put(ring, 8, 1);
@@ -62,9 +62,9 @@ test('a ring without a sleeper is not notified', (t) => {
 test('a flag that a dead worker left behind costs one idle notify, and its successor sleeps and wakes as usual', async (t) => {
   const { ring, waiter, sleeping } = sleeper();
   ring.consumer.next();
-  void waiter.sleep(ring.consumer.headSeen());
-  const successor = new RingWaiter(ring.arena, ring.place);
-  const asleep = successor.sleep(ring.consumer.headSeen());
+  void waiter.sleep([ring.consumer.headSeen()]);
+  const successor = new RingWaiter(ring.arena, [ring.place]);
+  const asleep = successor.sleep([ring.consumer.headSeen()]);
   t.equal(sleeping(), 1);
   put(ring, 8, 1);
   ring.producer.publish();

@@ -19,7 +19,7 @@ const arena = openArena(start.memory);
 const Consumer = (await import(start.modules.consumer)).RingConsumer as typeof RingConsumer;
 const Waiter = (await import(start.modules.waiting)).RingWaiter as typeof RingWaiter;
 const consumer = new Consumer(arena, place);
-const waiter = new Waiter(arena, place);
+const waiter = new Waiter(arena, [place]);
 
 /** Most messages read and not finished. */
 const aheadMax = 64;
@@ -78,7 +78,7 @@ function run(): void {
     emptyTurns++;
     if (emptyTurns < patienceTurns && ++looks % sleepAtOnceEvery !== 0) continue;
     emptyTurns = 0;
-    const sleeping = waiter.sleep(consumer.headSeen());
+    const sleeping = waiter.sleep([consumer.headSeen()]);
     if (sleeping === undefined) continue;
     count(Found.sleeps, 1);
     void sleeping.then(run);

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
+import { controlBytes } from '../../src/ring/layout.ts';
 import { type ArenaPlan, arenaSizes, type PlanInput, planArena } from '../../src/threads/plan.ts';
 
 const MiB = 1024 ** 2;
@@ -27,10 +28,14 @@ function areas(plan: ArenaPlan): { offset: number; length: number }[] {
     plan.keyScratch,
     plan.dlqBlocks,
     plan.replayWindow,
-    ...plan.lanes.flatMap(({ ring, streams: places }) => [
-      { offset: ring.entriesOffset, length: ring.capacity },
-      ...places.flatMap(({ aggregates, bodies }) => [aggregates, ...bodies]),
-    ]),
+    ...plan.lanes.flatMap(({ streams: places }) =>
+      places.flatMap(({ ring, aggregates, bodies }) => [
+        { offset: ring.controlOffset, length: controlBytes },
+        { offset: ring.entriesOffset, length: ring.capacity },
+        aggregates,
+        ...bodies,
+      ]),
+    ),
   ];
 }
 

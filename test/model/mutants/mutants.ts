@@ -60,7 +60,7 @@ export const mutants: readonly Mutant[] = [
         '    const waiting = Atomics.waitAsync',
         '    Atomics.store(this.#words, this.#sleepingWord, 1);\n    const waiting = Atomics.waitAsync',
       ],
-      ['Atomics.load(this.#words, this.#headWord) !== headSeen', 'false'],
+      ['Atomics.load(this.#words, this.#headWords[ring] as number) === headsSeen[ring]', 'true'],
       [
         'if (!waiting.async) return undefined;',
         'if (!waiting.async) {\n      Atomics.store(this.#words, this.#sleepingWord, 0);\n      return undefined;\n    }',
@@ -113,7 +113,7 @@ export const mutants: readonly Mutant[] = [
     number: 9,
     name: 'no-second-look-at-head',
     file: 'waiting.ts',
-    edits: [['Atomics.load(this.#words, this.#headWord) !== headSeen', 'false']],
+    edits: [['Atomics.load(this.#words, this.#headWords[ring] as number) === headsSeen[ring]', 'true']],
     stressCatches: false,
   },
   {
