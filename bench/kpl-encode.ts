@@ -66,22 +66,30 @@ function ours(events: readonly UserRecord[]): { run: (records?: Buffer[]) => num
   let sum = 0;
   let kept: Buffer[] | undefined;
   let counts: number[] = [];
-  const aggregator = new Aggregator(arena, { offset: 65_536, length: room }, aggregateBytes, new Md5Group(arena, 0), {
-    aggregated: ({ count, recordOffset, recordLength }) => {
-      const end = recordOffset + recordLength;
-      sum += recordLength + arena.buffer.readUInt8(end - 1);
-      counts.push(count);
-      kept?.push(Buffer.from(arena.buffer.subarray(recordOffset, end)));
+  const gate = { waiting: new Uint32Array(1), mayOpen: () => true, opened: () => {} };
+  const aggregator = new Aggregator(
+    arena,
+    { offset: 65_536, length: room },
+    aggregateBytes,
+    new Md5Group(arena, 0),
+    gate,
+    {
+      aggregated: ({ count, recordOffset, recordLength }) => {
+        const end = recordOffset + recordLength;
+        sum += recordLength + arena.buffer.readUInt8(end - 1);
+        counts.push(count);
+        kept?.push(Buffer.from(arena.buffer.subarray(recordOffset, end)));
+      },
+      single: () => assert(false, 'every event shares an aggregate'),
     },
-    single: () => assert(false, 'every event shares an aggregate'),
-  });
+  );
   const whole = { shardId: 'shardId-000000000000', startingHashKey: '0', endingHashKey: String(2n ** 128n - 1n) };
-  aggregator.setRanges(ShardRanges.of(1, [whole]));
+  aggregator.setRanges(ShardRanges.of(1, [whole]), true);
   const run = (records?: Buffer[]): number => {
     sum = 0;
     counts = [];
     kept = records;
-    for (const offset of offsets) aggregator.add(offset);
+    for (const offset of offsets) aggregator.add(offset, false);
     while (aggregator.flushOne());
     aggregator.finish();
     return sum;

@@ -90,5 +90,11 @@ export function aggregatePlaceBytes(bytesMax: number): number {
   return 2 * bytesMax + 192;
 }
 
+/**
+ * Shards whose ranges a lane remembers for each stream, closed ones too: what a shard took is judged by its range. 200 bytes
+ * each. Forgotten ones are asked for again.
+ */
+export const rememberedShardsMax = 20_000;
+
 /** Arena bytes that a lane's MD5 kernels need: 64 constants, and the state of eight messages. */
 export const md5ScratchBytes = 64 * 4 + 8 * 16;

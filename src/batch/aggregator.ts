@@ -13,22 +13,15 @@ import { aggregatePlaceBytes } from '../base/limits.ts';
 import type { Arena } from '../ring/arena.ts';
 import { entry, flagHashKey } from '../ring/layout.ts';
 import { Aggregate } from './aggregate.ts';
-import { hashKeyOfBytes, hashKeyWords } from './hash-key.ts';
+import { compareHashKeys, hashKeyOfBytes, hashKeyWords } from './hash-key.ts';
 import { KeyTable, place } from './key-table.ts';
 import { envelopeBytes, magic } from './kpl.ts';
 import { groupMax, type Md5Group } from './md5-group.ts';
+import { type Gate, type RecordSink, taken } from './record-sink.ts';
 import type { ShardRanges } from './shard-ranges.ts';
 
 /** Bytes that one event's tags, lengths and indexes take in an aggregate at the most, beside key and data. */
 const eventOverheadBytes = 40;
-
-/** Takes completed records. The aggregator's caller keeps room for those that it has pending, and for one more. */
-export interface RecordSink {
-  /** A complete aggregate; its events are `aggregate.offsets[0 .. count)`. */
-  aggregated(aggregate: Aggregate): void;
-  /** One event as a record of its own: the ring entry at `offset`. `hashKey` is where it goes. */
-  single(offset: number, hashKeys: Uint32Array, hashKeyIndex: number): void;
-}
 
 /** Keys that a lane remembers per stream; 96 bytes each, touched as keys come. */
 const keyPlaces = 32_768;
@@ -49,6 +42,8 @@ export class Aggregator {
   /** The same in the order of their opening. Short: one per shard with traffic, at most as many as there are places. */
   readonly #openOrder: Aggregate[] = [];
   #ranges: ShardRanges | undefined;
+  #aggregates = false;
+  readonly #gate: Gate;
   #stamp = 0;
   readonly #explicit = new Uint32Array(hashKeyWords);
 
@@ -61,8 +56,10 @@ export class Aggregator {
     area: { readonly offset: number; readonly length: number },
     bytesMax: number,
     md5: Md5Group,
+    gate: Gate,
     sink: RecordSink,
   ) {
+    this.#gate = gate;
     this.#arena = arena;
     this.#md5 = md5;
     this.#sink = sink;
@@ -74,9 +71,13 @@ export class Aggregator {
     }
   }
 
-  /** The shard map from now on; undefined: none is known (or none may be used), nothing is aggregated. Flush before. */
-  setRanges(ranges: ShardRanges | undefined): void {
+  /**
+   * The shard map from now on, and whether events may share a record. Undefined: none is known; then nothing is aggregated and
+   * the gate is not asked. Flush, or take back, before.
+   */
+  setRanges(ranges: ShardRanges | undefined, aggregates: boolean): void {
     this.#ranges = ranges;
+    this.#aggregates = aggregates;
     this.#open = [];
   }
 
@@ -89,25 +90,39 @@ export class Aggregator {
     return this.#pending.length;
   }
 
-  /** Adds the ring entry at `offset`. Completes at most one record, which is pending or handed to the sink. */
-  add(offset: number): void {
+  /**
+   * Adds the ring entry at `offset`, and answers {@link taken}; or the index of its shard when it must wait for it, because no record
+   * may be begun now or, unless `waited`, because others wait. Completes at most one record, which is pending or handed to the sink.
+   */
+  add(offset: number, waited: boolean): number {
     const words = this.#arena.words;
     const keyWord = words[(offset + entry.key) >>> 2] as number;
     const explicit = (keyWord & flagHashKey) !== 0;
     const payload = words[(offset + entry.length) >>> 2] as number;
     const keyPlace = this.#keys.find(offset + entry.payload + (explicit ? 16 : 0), keyWord & 0xffff);
     const ranges = this.#ranges;
-    if (ranges === undefined || payload + envelopeBytes + eventOverheadBytes > this.#bytesMax) {
-      this.#single(offset, keyPlace, explicit);
-      return;
+    if (ranges === undefined) {
+      this.#single(offset, keyPlace, explicit, -1);
+      return taken;
     }
     const shard = explicit ? this.#explicitShard(offset, ranges) : this.#shardOf(keyPlace, ranges);
-    let open = this.#open[shard];
-    if (open === undefined) open = this.#openFor(shard);
-    if (open.add(offset, this.#keys, keyPlace)) return;
-    this.#openOrder.splice(this.#openOrder.indexOf(open), 1);
-    this.#close(open);
+    if (!waited && (this.#gate.waiting[shard] as number) > 0) return shard;
+    if (!this.#aggregates || payload + envelopeBytes + eventOverheadBytes > this.#bytesMax) {
+      if (!this.#gate.mayOpen(shard)) return shard;
+      this.#gate.opened(shard);
+      this.#single(offset, keyPlace, explicit, shard);
+      return taken;
+    }
+    const open = this.#open[shard];
+    if (open !== undefined) {
+      if (open.add(offset, this.#keys, keyPlace)) return taken;
+      this.#openOrder.splice(this.#openOrder.indexOf(open), 1);
+      this.#open[shard] = undefined;
+      this.#close(open);
+    }
+    if (!this.#gate.mayOpen(shard)) return shard;
     this.#openFor(shard).add(offset, this.#keys, keyPlace);
+    return taken;
   }
 
   /** Closes the aggregate that is open longest. False when none is open. */
@@ -117,6 +132,36 @@ export class Aggregator {
     this.#open[oldest.shard] = undefined;
     this.#close(oldest);
     return true;
+  }
+
+  /** Gives up all open aggregates; returns their events, those of each aggregate in their order. */
+  takeBack(): Uint32Array[] {
+    return this.#openOrder.splice(0).map((open) => {
+      this.#free.push(open);
+      this.#open[open.shard] = undefined;
+      return open.offsets.slice(0, open.count);
+    });
+  }
+
+  /** Forgets everything: what is open and what is pending. */
+  discard(): void {
+    this.takeBack();
+    this.#free.push(...this.#pending.splice(0));
+    this.pendingBytes = 0;
+  }
+
+  /** Whether the entry at `offset` belongs to the shard with this range (first and last hash key, two times four words). */
+  isInside(offset: number, range: Uint32Array): boolean {
+    const keyWord = this.#arena.words[(offset + entry.key) >>> 2] as number;
+    let words: Uint32Array = this.#explicit;
+    let index = 0;
+    if ((keyWord & flagHashKey) !== 0) {
+      hashKeyOfBytes(this.#arena.bytes, offset + entry.payload, words, 0);
+    } else {
+      index = this.#keys.find(offset + entry.payload, keyWord & 0xffff) + place.hashKey;
+      words = this.#keys.unsigned;
+    }
+    return compareHashKeys(range, 0, words, index) <= 0 && compareHashKeys(words, index, range, hashKeyWords) <= 0;
   }
 
   /** Hands all pending records to the sink. */
@@ -145,12 +190,12 @@ export class Aggregator {
     return ranges.find(this.#explicit, 0);
   }
 
-  #single(offset: number, keyPlace: number, explicit: boolean): void {
+  #single(offset: number, keyPlace: number, explicit: boolean, shard: number): void {
     if (explicit) {
       hashKeyOfBytes(this.#arena.bytes, offset + entry.payload, this.#explicit, 0);
-      this.#sink.single(offset, this.#explicit, 0);
+      this.#sink.single(offset, this.#explicit, 0, shard);
     } else {
-      this.#sink.single(offset, this.#keys.unsigned, keyPlace + place.hashKey);
+      this.#sink.single(offset, this.#keys.unsigned, keyPlace + place.hashKey, shard);
     }
   }
 
@@ -164,6 +209,7 @@ export class Aggregator {
     this.#stamp = this.#stamp === 0x7fff_ffff ? 1 : this.#stamp + 1;
     aggregate.open(shard, this.#stamp);
     this.#open[shard] = aggregate;
+    this.#gate.opened(shard);
     return aggregate;
   }
 
@@ -171,7 +217,7 @@ export class Aggregator {
   #close(aggregate: Aggregate): void {
     const first = aggregate.offsets[0] as number;
     if (aggregate.count === 1 && !this.#looksAggregated(first)) {
-      this.#sink.single(first, aggregate.hashKey, 0);
+      this.#sink.single(first, aggregate.hashKey, 0, aggregate.shard);
       this.#free.push(aggregate);
       return;
     }

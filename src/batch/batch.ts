@@ -8,6 +8,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { requestRecordsMax } from '../base/limits.ts';
 import type { Aggregate } from './aggregate.ts';
+import type { ShardRanges } from './shard-ranges.ts';
 
 export class Batch {
   /** Offset in the arena where the body begins, and its length so far. */
@@ -17,6 +18,8 @@ export class Batch {
   records = 0;
   /** Data and partition keys of all records in bytes, as Kinesis counts them. */
   payloadBytes = 0;
+  /** When it was last sent. */
+  sentMs = 0;
   /** Whole-request attempts so far. */
   attempts = 0;
   /** SHA-256 of the finished body in hex. */
@@ -26,8 +29,14 @@ export class Batch {
   #hashed = 0;
   offsets = new Uint32Array(4096);
   readonly ends = new Uint32Array(requestRecordsMax);
-  /** Index of the shard that each record was aimed at, or -1. */
+  /** Index in {@link ranges} of the shard that each record was aimed at, or -1. */
   readonly shards = new Int32Array(requestRecordsMax);
+  /** 1: the record is an aggregate. */
+  readonly aggregated = new Uint8Array(requestRecordsMax);
+  /** The map by which its records were made. */
+  ranges: ShardRanges | undefined;
+  /** Its events are somebody else's: the answer is of no account. */
+  abandoned = false;
 
   constructor(start: number, capacity: number) {
     this.start = start;
@@ -41,6 +50,8 @@ export class Batch {
     this.attempts = 0;
     this.events = 0;
     this.sha256 = '';
+    this.ranges = undefined;
+    this.abandoned = false;
     this.#hash = createHash('sha256');
     this.#hashed = 0;
   }
@@ -49,7 +60,7 @@ export class Batch {
   enterSingle(offset: number, shard: number): void {
     this.#reserve(1);
     this.offsets[this.events++] = offset;
-    this.#enter(shard);
+    this.#enter(shard, 0);
   }
 
   /** Enters a record that carries an aggregate's events. */
@@ -57,11 +68,12 @@ export class Batch {
     this.#reserve(aggregate.count);
     this.offsets.set(aggregate.offsets.subarray(0, aggregate.count), this.events);
     this.events += aggregate.count;
-    this.#enter(aggregate.shard);
+    this.#enter(aggregate.shard, 1);
   }
 
-  #enter(shard: number): void {
+  #enter(shard: number, aggregated: number): void {
     this.shards[this.records] = shard;
+    this.aggregated[this.records] = aggregated;
     this.ends[this.records++] = this.events;
   }
 
@@ -75,6 +87,11 @@ export class Batch {
   /** Index in {@link offsets} of record `i`'s first event. */
   firstEvent(i: number): number {
     return i === 0 ? 0 : (this.ends[i - 1] as number);
+  }
+
+  /** Copies of the offsets of record `i`'s events. */
+  eventsOf(i: number): Uint32Array {
+    return this.offsets.slice(this.firstEvent(i), this.ends[i]);
   }
 
   /** The arena's bytes that make the body. */

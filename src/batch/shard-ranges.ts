@@ -55,6 +55,27 @@ export class ShardRanges {
     );
   }
 
+  /** `count` equal ranges that stand for no shards: order is kept within each, where shards do not matter. */
+  static evenly(version: number, count: number): ShardRanges {
+    assert((count & (count - 1)) === 0 && count <= 65_536, 'the number of ranges is a power of two');
+    const starts = new Uint32Array(count * hashKeyWords);
+    for (let i = 0; i < count; i++) starts[i * hashKeyWords] = (i * 2 ** 32) / count;
+    return new ShardRanges(
+      version,
+      Array.from({ length: count }, (_, i) => `range ${i}`),
+      starts,
+    );
+  }
+
+  /** Whether both hold the same shards with the same ranges. */
+  equals(other: ShardRanges): boolean {
+    return (
+      this.shardIds.length === other.shardIds.length &&
+      this.shardIds.every((id, i) => id === other.shardIds[i]) &&
+      this.#starts.every((word, i) => word === other.#starts[i])
+    );
+  }
+
   /** Index of the shard that takes the hash key at `words[index]`. */
   find(words: Uint32Array, index: number): number {
     let low = 0;

@@ -25,6 +25,8 @@ export interface BreakerOptions {
   readonly waitMs: number;
   /** Each failed probe doubles the wait up to this. */
   readonly waitMsMax: number;
+  /** A random number in [0, 1): shortens each wait by up to half, so that many hosts do not probe together. Absent: none is. */
+  readonly share?: () => number;
 }
 
 /** Called once per transition, after the state has changed. */
@@ -32,7 +34,9 @@ export type OnTransition = (from: BreakerState, to: BreakerState, cause: string)
 
 export class Breaker {
   #state: BreakerState = BreakerState.closed;
+  /** The present wait, and what it would be without jitter. */
   #waitMs: number;
+  #cap: number;
   #sinceMs = 0;
   readonly #options: BreakerOptions;
   readonly #onTransition: OnTransition;
@@ -42,6 +46,7 @@ export class Breaker {
     this.#options = options;
     this.#onTransition = onTransition;
     this.#waitMs = options.waitMs;
+    this.#cap = options.waitMs;
   }
 
   get state(): BreakerState {
@@ -57,8 +62,8 @@ export class Breaker {
   /** Opens a closed breaker. No effect in the other states. */
   trip(nowMs: number, cause: string): void {
     if (this.#state !== BreakerState.closed) return;
-    this.#waitMs = this.#options.waitMs;
-    this.#sinceMs = nowMs;
+    this.#cap = this.#options.waitMs;
+    this.#beginWait(nowMs);
     this.#move(BreakerState.open, cause);
   }
 
@@ -77,10 +82,15 @@ export class Breaker {
   /** The probe failed: halfOpen becomes open again, for twice as long. In open, starts the wait anew. */
   fail(nowMs: number, cause: string): void {
     if (this.#state === BreakerState.closed) return;
-    this.#sinceMs = nowMs;
-    if (this.#state === BreakerState.open) return;
-    this.#waitMs = Math.min(2 * this.#waitMs, this.#options.waitMsMax);
+    if (this.#state === BreakerState.open) return this.#beginWait(nowMs);
+    this.#cap = Math.min(2 * this.#cap, this.#options.waitMsMax);
+    this.#beginWait(nowMs);
     this.#move(BreakerState.open, cause);
+  }
+
+  #beginWait(nowMs: number): void {
+    this.#sinceMs = nowMs;
+    this.#waitMs = this.#cap * (1 - (this.#options.share?.() ?? 0) / 2);
   }
 
   #move(to: BreakerState, cause: string): void {

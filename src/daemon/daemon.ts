@@ -90,14 +90,14 @@ export class Daemon {
   /** Starts everything; resolves when events are accepted. Throws SpillwayErrors that name what cannot be had, and the cure. */
   async start(): Promise<void> {
     const { config, log, clock, version } = this.#options;
-    this.#pool = this.#createPool();
-    const lanesReady = this.#pool.start();
-    this.#dlq = await this.#openDlq();
     this.#rings = this.#plan.lanes.flatMap(({ streams, breakers }, lane) =>
       streams.map(({ ring }, stream) => this.#createRing(lane, stream, ring, (breakers >>> 2) + stream)),
     );
     const latency = createLatencyRecorder();
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
+    this.#pool = this.#createPool();
+    const lanesReady = this.#pool.start();
+    this.#dlq = await this.#openDlq();
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = new Replayer({
@@ -257,6 +257,7 @@ export class Daemon {
     switch (message.type) {
       case 'ready':
       case 'drained':
+      case 'parked':
         return;
       case 'set_aside':
         return this.#returns.take(lane, message.offsets);
@@ -269,10 +270,8 @@ export class Daemon {
           stream: streamName(message.stream),
           lane,
         });
-      case 'shard_map':
-        return log.info('config', `shard map of ${streamName(message.stream)}: ${message.cause}`, {
-          details: { stream: streamName(message.stream), shards: message.shards, lane },
-        });
+      case 'survey':
+        return this.#surveyed(lane, message);
       case 'breaker':
         this.#logBreaker('stream', lane, message.stream, message.from, message.to, message.cause);
         this.#admission.refresh();
@@ -281,6 +280,24 @@ export class Daemon {
         return;
       default:
         message satisfies never;
+    }
+  }
+
+  /** A lane has found out something of a stream: what admission goes by, and what an operator should know. */
+  #surveyed(lane: number, found: Extract<FromLane, { type: 'survey' }>): void {
+    const { config, log } = this.#options;
+    const stream = config.streams[found.stream] as Config['streams'][number];
+    this.#admission.limit(found.stream, Math.min(stream.recordBytesMax, found.recordBytesMax ?? stream.recordBytesMax));
+    const details = { stream: stream.name, shards: found.shards, lane };
+    const aggregates = found.placesByKey === true && found.shards > 0;
+    if (aggregates || !stream.aggregation) {
+      log.info('config', `stream ${stream.name}: ${found.cause}`, { details });
+    } else {
+      const cure =
+        found.placesByKey === false
+          ? 'it spreads records as it likes, which consumers of aggregates cannot read'
+          : 'allow kinesis:DescribeStreamSummary and kinesis:ListShards to have events share records';
+      log.warn('config', `stream ${stream.name}: ${found.cause}; nothing is aggregated: ${cure}`, { details });
     }
   }
 
@@ -344,10 +361,10 @@ export class Daemon {
   }
 
   #createOverflow(): Overflow {
-    const dlq = this.#dlq;
     let writable = true;
     return {
       spill: (stream, cause, firstSeenUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength) => {
+        const dlq = this.#dlq;
         const reason = cause === 'saturated' ? Reason.saturated : Reason.streamOpen;
         const appended = dlq.append(
           Kind.spill,

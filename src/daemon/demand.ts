@@ -65,6 +65,7 @@ export function deliveryOptions(
     batchRecords: stream.batchRecords,
     lingerMs: stream.lingerMs,
     deadlineMs: stream.deadlineMs,
+    ordering: stream.ordering,
     failures: config.breaker.failures,
     halfOpenAfterMs: config.breaker.halfOpenAfterMs,
   };

@@ -58,8 +58,8 @@ export const streamOptions = {
     about: 'How long a batch may wait for company; "0": not at all.' },
   deadline: { name: 'deadlineMs', kind: 'duration', default: '30s', least: '100ms', most: '24h',
     about: 'An event that is not delivered by then leaves the ring for the DLQ, to be replayed.' },
-  ordering: { name: 'ordering', kind: 'choice', choices: ['none'], default: 'none', unoffered: ['key'],
-    about: 'Whether the events of one partition key keep their order.' },
+  ordering: { name: 'ordering', kind: 'choice', choices: ['none', 'key'], default: 'none',
+    about: 'Whether the events of one partition key keep the order in which they came.' },
   overflow: { name: 'overflow', kind: 'choice', choices: ['spill', 'refuse', 'block'], default: 'spill',
     about: 'What happens to an event while a breaker is open or a ring is full.' },
 } as const satisfies Section;

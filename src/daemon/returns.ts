@@ -16,6 +16,7 @@ import {
   entry,
   flagHashKey,
   reasonShift,
+  SetAside,
   stateMask,
   streamMask,
   streamShift,
@@ -36,6 +37,14 @@ export interface ReturnsDlq {
     dataLength: number,
   ): Appended;
 }
+
+/** The DLQ's reasons by those of the ring. */
+const reasons: Readonly<Record<number, Reason>> = {
+  [SetAside.expired]: Reason.expired,
+  [SetAside.rejected]: Reason.rejected,
+  [SetAside.hotShard]: Reason.saturated,
+  [SetAside.parked]: Reason.ordered,
+};
 
 /** How long to wait before the DLQ is asked again when it takes nothing. */
 const retryMs = 20;
@@ -146,7 +155,7 @@ export class Returns {
 
   #isDead(offset: number): boolean {
     const word = Atomics.load(this.#parts.arena.words, (offset + entry.state) >>> 2);
-    return (word & stateMask) === EntryState.setAside && ((word >>> reasonShift) & 0xff) !== 0;
+    return (word & stateMask) === EntryState.setAside && ((word >>> reasonShift) & 0xff) === SetAside.rejected;
   }
 
   #streamOf(offset: number): number {
@@ -156,8 +165,9 @@ export class Returns {
   /** Moves one entry if it is (still) set aside; otherwise than `ok` when the DLQ does not take it now. */
   move(offset: number): Appended {
     if (!this.#isSetAside(offset)) return Appended.ok;
-    const dead = this.#isDead(offset);
-    return this.settle(offset, dead ? Kind.dead : Kind.spill, dead ? Reason.rejected : Reason.expired);
+    const word = Atomics.load(this.#parts.arena.words, (offset + entry.state) >>> 2);
+    const reason = reasons[(word >>> reasonShift) & 0xff] as Reason;
+    return this.settle(offset, reason === Reason.rejected ? Kind.dead : Kind.spill, reason);
   }
 
   /** Puts the entry at `offset` into the DLQ and marks it settled; otherwise than `ok` nothing has changed. */

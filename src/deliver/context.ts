@@ -10,6 +10,7 @@ import type { Kinesis, KinesisTarget } from '../edges/kinesis.ts';
 import type { Random } from '../edges/random.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { RingConsumer } from '../ring/consumer.ts';
+import type { SetAside } from '../ring/layout.ts';
 import type { Failure } from './outcome.ts';
 
 /** A stream as a lane needs to know it. Plain data: it crosses the thread boundary. */
@@ -24,13 +25,12 @@ export interface DeliveryOptions {
   readonly batchRecords: number;
   readonly lingerMs: number;
   readonly deadlineMs: number;
+  /** `key`: the events of one partition key reach Kinesis in the order of their ring. */
+  readonly ordering: 'none' | 'key';
   /** Consecutive failed requests that open the stream's breaker, and how long it then waits before a probe. */
   readonly failures: number;
   readonly halfOpenAfterMs: number;
 }
-
-/** Why events leave the ring for the DLQ: to be replayed (`expired`), or for good. */
-export type SetAsideReason = 'expired' | 'rejected';
 
 export interface DeliveryContext {
   readonly arena: Arena;
@@ -43,10 +43,12 @@ export interface DeliveryContext {
   /** Where this stream's aggregates are built in the arena. */
   readonly area: { readonly offset: number; readonly length: number };
 
-  /** The ring entries `offsets[from .. to)` are in Kinesis. */
-  delivered(offsets: Uint32Array, from: number, to: number): void;
+  /** The ring entries `offsets[from .. to)` are in Kinesis, in the order of the record that has this sequence number. */
+  delivered(offsets: Uint32Array, from: number, to: number, shardId: string, sequenceNumber: string): void;
   /** These entries must move to the DLQ. */
-  setAside(offsets: Uint32Array, reason: SetAsideReason): void;
+  setAside(offsets: Uint32Array, reason: SetAside): void;
+  /** All of the stream has left the ring, as {@link StreamDelivery.park} promises. */
+  parked(): void;
   /** Whether the entry has been in the ring for longer than the stream's deadline. */
   expired(offset: number, nowMs: number): boolean;
   /** A request was answered, `startUs` being when it was sent. */
@@ -56,7 +58,8 @@ export interface DeliveryContext {
   recordsFailed(count: number): void;
   requestFailed(failure: Failure): void;
   breakerMoved(from: BreakerState, to: BreakerState, cause: string): void;
-  shardMap(cause: string, shards: number): void;
+  /** What is known of the stream has changed: its open shards (0: unknown), how it places records, its record limit. */
+  surveyed(cause: string, shards: number, placesByKey: boolean | undefined, recordBytesMax: number | undefined): void;
   /** Something changed that may let the lane go on: call it again soon. */
   progress(): void;
 }

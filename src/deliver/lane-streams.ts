@@ -81,9 +81,10 @@ function contextOf(
       counters.add(stream, LaneCounter.deliveredBytes, bytes);
     },
     setAside: (offsets, reason) => {
-      for (const offset of offsets) consumer.mark(offset, EntryState.setAside, reason === 'expired' ? 0 : 1);
+      for (const offset of offsets) consumer.mark(offset, EntryState.setAside, reason);
       report({ type: 'set_aside', offsets });
     },
+    parked: () => report({ type: 'parked', stream }),
     expired: (offset, nowMs) => {
       const entered = arena.words[(offset + entry.enteredMs) >>> 2] as number;
       return ((((nowMs - parts.startedMs) | 0) - entered) | 0) > options.deadlineMs;
@@ -105,7 +106,8 @@ function contextOf(
       report({ type: 'breaker', stream, from, to, cause });
     },
     lingered: (waitUs, events) => latency.record(Latency.linger, waitUs, events),
-    shardMap: (cause, shards) => report({ type: 'shard_map', stream, shards, cause }),
+    surveyed: (cause, shards, placesByKey, recordBytesMax) =>
+      report({ type: 'survey', stream, cause, shards, placesByKey, recordBytesMax }),
     progress: parts.progress,
   };
 }

@@ -11,4 +11,14 @@ export type LaneReport =
       readonly cause: string;
     }
   | { readonly type: 'request_failed'; readonly stream: number; readonly code: string; readonly message: string }
-  | { readonly type: 'shard_map'; readonly stream: number; readonly shards: number; readonly cause: string };
+  /** All that the stream's ring held is delivered, or was reported as set aside before this message. */
+  | { readonly type: 'parked'; readonly stream: number }
+  /** What is known of the stream changed; see {@link DeliveryContext.surveyed}. */
+  | {
+      readonly type: 'survey';
+      readonly stream: number;
+      readonly cause: string;
+      readonly shards: number;
+      readonly placesByKey: boolean | undefined;
+      readonly recordBytesMax: number | undefined;
+    };

@@ -24,6 +24,8 @@ export interface RetryGroup {
   readonly offsets: Uint32Array;
   /** Send these in a request of their own: one of them may be what Kinesis refuses. */
   readonly alone: boolean;
+  /** No retry in the sense of the retry budget, or counted there already. */
+  readonly counted: boolean;
 }
 
 /** Groups by due time. Bounded by the ring: every event in it is an entry that the ring still holds. */
@@ -37,6 +39,15 @@ export class RetryQueue {
   /** When the next group is due; Infinity when none waits. */
   nextDueMs(): number {
     return this.#heap.peek()?.dueMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether the next group asks nothing of the retry budget. */
+  nextIsCounted(): boolean {
+    return this.#heap.peek()?.counted ?? true;
+  }
+
+  clear(): void {
+    this.#heap.clear();
   }
 
   popDue(nowMs: number): RetryGroup | undefined {

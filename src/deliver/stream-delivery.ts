@@ -1,129 +1,187 @@
 /**
- * One stream's way out of one lane: aggregates, builds batches, keeps several requests in flight, judges the answers. Lane
- * worker; driven by the lane loop, which gives it ring entries and tells it the time.
+ * One stream's way out of one lane: aggregates, builds batches, judges the answers, decides what goes again and when. Lane worker;
+ * driven by the lane loop, which gives it ring entries and tells it the time.
  *
  * ```
- *   add(entry) → aggregator → building batch → in flight ─ all taken ──────────────▶ events marked delivered, batch free
- *                    ▲                             │  ├── some records failed ─────▶ their events again, after a backoff
- *                    └── retry queue ◀─────────────┤  ├── request failed ──────────▶ held: the same body again, after a backoff
- *                                                  │  └── request refused for good ▶ events again in halves; one alone: dead letter
- *                                                  └──── past the deadline ────────▶ set aside, to be replayed from the DLQ
+ *   add(entry) ─▶ aggregator ─▶ building batch ─▶ requests ─ answered ┬ taken ─────────────▶ events marked delivered
+ *      │ outlet shut  ▲                              │                ├ on another shard ──▶ verdict held until the next survey
+ *      ▼              │                              │                └ failed ────────────▶ again, after a backoff
+ *   outlets ──────────┤ opened                       ├ refused for good ▶ again in halves; one alone: dead letter
+ *   retry queue ──────┘ due                          └ past the deadline ▶ set aside, to be replayed from the DLQ
  * ```
- * Memory is bounded by the number of batches: while all are in flight or held, {@link hasRoom} says no, the ring fills, and the
- * lane's breaker sees it.
+ * **Order.** With `ordering = "key"`, at most one record of an outlet (a shard, or a range of keys) is under way, what failed goes
+ * first, and nothing is re-sorted by a new map before all answers are in; see outlets.ts. Such events do not expire: they leave the
+ * ring in its order, delivered or, by {@link StreamDelivery.park}, all together to the DLQ.
  *
  * Long because every branch of its drawing moves the same few fields, and apart they would need them all.
  */
 import type { Aggregate } from '../batch/aggregate.ts';
-import { Aggregator, type RecordSink } from '../batch/aggregator.ts';
+import { Aggregator } from '../batch/aggregator.ts';
 import type { Batch } from '../batch/batch.ts';
 import { formatHashKey } from '../batch/hash-key.ts';
 import { aggregatePartitionKey } from '../batch/kpl.ts';
+import { type RecordSink, taken } from '../batch/record-sink.ts';
+import { ShardRanges } from '../batch/shard-ranges.ts';
 import type { Wire } from '../batch/wire.ts';
-import { Breaker, BreakerState } from '../breaker/breaker.ts';
-import type { PutRecordsAnswer } from '../edges/put-protocol.ts';
-import { entry, flagHashKey } from '../ring/layout.ts';
+import type { RecordAnswer } from '../edges/put-protocol.ts';
+import { entry, flagHashKey, SetAside } from '../ring/layout.ts';
 import type { DeliveryContext } from './context.ts';
-import { blamesDestination, classifyFailure } from './outcome.ts';
+import { ShardLimiter } from './limiter.ts';
+import { isThrottled } from './outcome.ts';
+import { Outlets } from './outlets.ts';
+import { Parking } from './parking.ts';
+import { Requests } from './requests.ts';
 import { backoffMs, type RetryGroup, RetryQueue } from './retry.ts';
-import { ShardMap } from './shard-map.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { type Findings, Survey } from './survey.ts';
+import { HeldVerdicts } from './verdicts.ts';
 
 /** Time before events that are past their deadline, and for which there is no room elsewhere, are tried again. */
 const tryOnMs = 1_000;
 
+/** Events that are brought from outlets or retries in one turn: some milliseconds of work. */
+const turnEventsMax = 8_192;
+
+/** Records that are sent again because Kinesis refused them alone. */
+const recordRetries = { share: 0.1, trickle: 20, burst: 1_000 };
+
+/** Share of the ring at which events that wait for a hot shard leave it for the DLQ, so that the others get through. */
+const crowdedShare = 0.75;
+
+/** Order kept without aggregates: keys of one of these ranges wait for each other. */
+const keyRanges = ShardRanges.evenly(0x4000_0000, 1_024);
+
 export class StreamDelivery implements RecordSink {
   readonly #ctx: DeliveryContext;
+  readonly #ordered: boolean;
   readonly #wire: Wire;
   readonly #aggregator: Aggregator;
-  readonly #free: Batch[];
-  readonly #slots: number;
-  readonly #map: ShardMap;
-  readonly #breaker: Breaker;
+  readonly #requests: Requests;
+  readonly #survey: Survey;
+  readonly #budget = new RetryBudget(recordRetries);
+  readonly #outlets: Outlets;
   readonly #retries = new RetryQueue();
-  /** Batches whose request failed as a whole, with the time when they may go again. */
-  readonly #held: { batch: Batch; dueMs: number }[] = [];
+  readonly #verdicts = new HeldVerdicts();
+  readonly #parking: Parking;
+  #ranges: ShardRanges | undefined;
   #building: Batch | undefined;
   #group: RetryGroup | undefined;
   #groupNext = 0;
-  #inFlight = 0;
-  #failures = 0;
   /** When the oldest event came that is in an aggregate or in the building batch; Infinity: none. */
   #openedMs = Number.POSITIVE_INFINITY;
-  #mapPending = false;
+  #remapDue = false;
+  /** Outlets have more to give than there was room or time for. */
+  #feedLeft = false;
+  /** Order kept: events of the next request, while a request is sought that Kinesis refuses because of one of them. */
+  #narrow = Number.POSITIVE_INFINITY;
   draining = false;
 
   constructor(ctx: DeliveryContext, wire: Wire, batches: Batch[]) {
     this.#ctx = ctx;
     this.#wire = wire;
-    this.#free = batches;
-    this.#slots = batches.length;
-    this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, ctx.md5, this);
-    this.#map = new ShardMap(ctx.kinesis, ctx.random, (cause) => this.#mapChanged(cause));
-    const { halfOpenAfterMs } = ctx.options;
-    this.#breaker = new Breaker(
-      { waitMs: halfOpenAfterMs, waitMsMax: Math.max(halfOpenAfterMs, 5_000) },
-      (from, to, cause) => ctx.breakerMoved(from, to, cause),
+    this.#ordered = ctx.options.ordering === 'key';
+    const limiter = new ShardLimiter({ bytesPerSecond: 1_000_000, recordsPerSecond: 1_000 }, ctx.random);
+    this.#outlets = new Outlets(this.#ordered, this.#budget, limiter);
+    this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, ctx.md5, this.#outlets, this);
+    this.#survey = new Survey(ctx.kinesis, ctx.clock, ctx.random, (findings) => this.#surveyed(findings));
+    this.#parking = new Parking(
+      ctx.consumer,
+      (offsets) => ctx.setAside(offsets, SetAside.parked),
+      () => ctx.parked(),
     );
-    if (ctx.options.aggregation) this.#map.refresh();
+    this.#requests = new Requests({
+      ctx,
+      contentType: wire.contentType,
+      batches,
+      onAnswered: (batch, records) => this.#answered(batch, records),
+      onRefused: (batch) => this.#refused(batch),
+      onOverdue: (batch, nowMs) => this.#overdue(batch, nowMs),
+    });
+    this.#survey.refresh();
   }
 
   /** Whether the next event can be taken now. While not, the caller leaves events in the ring and asks again after a {@link tick}. */
   hasRoom(): boolean {
-    if (this.#group !== undefined || !this.#roomForRecord()) return false;
-    return this.#map.asked || !this.#ctx.options.aggregation;
+    if (this.#parking.isParked) return true;
+    if (this.#parking.isBegun || this.#group !== undefined || this.#remapDue || this.#feedLeft) return false;
+    if (this.#narrow !== Number.POSITIVE_INFINITY || !this.#roomForRecord()) return false;
+    return this.#survey.asked || !(this.#ctx.options.aggregation || this.#ordered);
   }
 
   /** Takes the ring entry at `offset`; only while {@link hasRoom}. */
   add(offset: number, nowMs: number): void {
-    if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
-    this.#aggregator.add(offset);
+    if (this.#parking.isParked) return this.#parking.add(offset);
+    const shard = this.#aggregator.add(offset, false);
+    if (shard !== taken) this.#outlets.hold(shard, offset);
+    else if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
   }
 
   /** Takes back ring entries that were set aside and that the DLQ has no room for: they are tried again, at a slow pace. */
   tryOn(offsets: Uint32Array): void {
-    this.#retries.push({ dueMs: this.#ctx.clock.nowMs() + tryOnMs, offsets, alone: false });
+    this.#retries.push({ dueMs: this.#ctx.clock.nowMs() + tryOnMs, offsets, alone: false, counted: true });
+    this.#ctx.progress();
+  }
+
+  /** Order kept: everything of this stream that is in the ring goes to the DLQ, in the ring's order, until {@link unpark}. */
+  park(): void {
+    this.#parking.begin(this.#ctx.clock.nowMs());
+    this.#ctx.progress();
+  }
+
+  unpark(): void {
+    this.#parking.end();
     this.#ctx.progress();
   }
 
   /** Nothing of this stream is in this thread's hands any more. */
   get idle(): boolean {
-    const unused = this.#free.length + (this.#building?.records === 0 ? 1 : 0);
-    if (unused < this.#slots || this.#group !== undefined || this.#aggregator.openCount > 0) return false;
+    if (this.#parking.isBegun) return this.#parking.isTold;
+    if (!this.#requests.isIdle(this.#building?.records === 0 ? 1 : 0) || this.#group !== undefined) return false;
+    if (this.#aggregator.openCount > 0 || this.#verdicts.count > 0 || this.#outlets.waitingCount > 0) return false;
     return this.#retries.nextDueMs() === Number.POSITIVE_INFINITY;
   }
 
   /** Does what is due: resends, retries, lingering batches. Returns when it wants to be called again (ms, or Infinity). */
   tick(nowMs: number): number {
-    this.#resendHeld(nowMs);
+    this.#outlets.nowMs = nowMs;
+    const requestsMs = this.#requests.tick(nowMs);
+    if (this.#parking.isBegun) {
+      if (!this.#parking.isParked && this.#parking.mayTake(this.#requests.outstanding === 0, nowMs)) this.#giveUp();
+      return Math.min(requestsMs, this.#parking.tick(nowMs));
+    }
+    if (this.#remapDue) this.#remap();
     this.#retryDue(nowMs);
+    this.#feed(nowMs);
+    this.#relieve(nowMs);
     const lingerMs = this.draining ? 0 : this.#ctx.options.lingerMs;
-    if (this.#mapPending || this.#openedMs + lingerMs <= nowMs) this.#flush();
-    const held = this.#held.reduce((least, { dueMs }) => Math.min(least, dueMs), Number.POSITIVE_INFINITY);
-    const probe = this.#breaker.state === BreakerState.open ? nowMs + Math.max(1, this.#breaker.waitLeftMs(nowMs)) : 0;
+    if (this.#openedMs + lingerMs <= nowMs) this.#flush();
+    if (this.#requests.isOpen) return requestsMs;
+    const retryMs = this.#retries.nextDueMs();
     return Math.min(
-      Math.max(held, probe),
-      this.#retries.nextDueMs(),
+      requestsMs,
+      retryMs === Number.POSITIVE_INFINITY ? retryMs : Math.max(retryMs, this.#budget.nextMs(nowMs)),
+      this.#outlets.nextOpenMs(),
       this.#openedMs + lingerMs,
-      probe || Number.POSITIVE_INFINITY,
     );
   }
 
   close(): void {
-    this.#map.close();
+    this.#survey.close();
     this.#ctx.kinesis.destroy();
   }
 
   /** RecordSink: an aggregate is complete. */
   aggregated(aggregate: Aggregate): void {
     const batch = this.#building as Batch;
-    const { recordOffset, recordLength, hashKey } = aggregate;
+    const { recordOffset, recordLength, hashKey, shard } = aggregate;
     this.#wire.record(batch, recordOffset, recordLength, aggregatePartitionKey, formatHashKey(hashKey, 0));
     batch.payloadBytes += recordLength + 1;
     batch.enterAggregate(aggregate);
+    this.#outlets.charge(shard, recordLength + 1);
   }
 
   /** RecordSink: one event goes as a record of its own. */
-  single(offset: number, hashKeys: Uint32Array, hashKeyIndex: number): void {
+  single(offset: number, hashKeys: Uint32Array, hashKeyIndex: number, shard: number): void {
     const { words, buffer } = this.#ctx.arena;
     const keyWord = words[(offset + entry.key) >>> 2] as number;
     const keyLength = keyWord & 0xffff;
@@ -138,7 +196,8 @@ export class StreamDelivery implements RecordSink {
     const batch = this.#building as Batch;
     this.#wire.record(batch, dataOffset, dataLength, key, formatHashKey(hashKeys, hashKeyIndex));
     batch.payloadBytes += dataLength + keyLength;
-    batch.enterSingle(offset, -1);
+    batch.enterSingle(offset, shard);
+    if (shard >= 0) this.#outlets.charge(shard, dataLength + keyLength);
   }
 
   /** Makes sure that one more record of any size can be taken; sends the building batch when it is full. */
@@ -147,10 +206,10 @@ export class StreamDelivery implements RecordSink {
     if (this.#building !== undefined) {
       if (this.#fits(recordBytesMax)) return true;
       // The rare record that is larger than an aggregate may begin the next batch, if there is one.
-      if (this.#fits(aggregateBytes) && this.#mayBegin()) return true;
+      if (this.#fits(aggregateBytes) && this.#requests.mayBegin()) return true;
       this.#dispatch();
     }
-    if (!this.#mayBegin()) return false;
+    if (!this.#requests.mayBegin()) return false;
     this.#begin();
     return true;
   }
@@ -163,16 +222,11 @@ export class StreamDelivery implements RecordSink {
     return records + pendingRecords < batchRecords && payloadBytes + pendingBytes + bytes <= batchBytes;
   }
 
-  #mayBegin(): boolean {
-    if (this.#free.length === 0 || this.#breaker.state === BreakerState.open) return false;
-    return this.#breaker.state === BreakerState.closed || this.#inFlight === 0;
-  }
-
   #begin(): void {
-    const next = this.#free.pop() as Batch;
-    next.clear();
-    this.#wire.begin(next);
-    this.#building = next;
+    const batch = this.#requests.begin();
+    batch.ranges = this.#ranges;
+    this.#wire.begin(batch);
+    this.#building = batch;
   }
 
   /** Closes every aggregate and sends what was built. False when it had to stop for want of a free batch. */
@@ -181,165 +235,237 @@ export class StreamDelivery implements RecordSink {
       if (!this.#roomForRecord()) return false;
       this.#aggregator.flushOne();
     }
-    this.#aggregator.finish();
-    if (this.#mapPending) {
-      this.#aggregator.setRanges(this.#map.ranges);
-      this.#mapPending = false;
-    }
-    if (this.#building !== undefined && this.#building.records > 0) this.#dispatch();
+    this.#dispatch();
     this.#openedMs = Number.POSITIVE_INFINITY;
     return true;
   }
 
+  /** Sends the building batch, if there is anything in it. */
   #dispatch(): void {
     this.#aggregator.finish();
-    const batch = this.#building as Batch;
+    const batch = this.#building;
+    if (batch === undefined || batch.records === 0) return;
     this.#building = undefined;
     this.#wire.end(batch);
     batch.seal(this.#ctx.arena.buffer);
     const nowMs = this.#ctx.clock.nowMs();
     this.#ctx.lingered(Math.max(0, nowMs - Math.min(this.#openedMs, nowMs)) * 1000, batch.events);
-    this.#send(batch);
+    this.#budget.sent(batch.records);
+    this.#requests.send(batch);
   }
 
-  #send(batch: Batch): void {
-    const ctx = this.#ctx;
-    this.#inFlight++;
-    const startUs = ctx.clock.nowUs();
-    const body = { body: batch.body(ctx.arena.buffer), sha256: batch.sha256, contentType: this.#wire.contentType };
-    ctx.kinesis.putRecords(body).then(
-      (answer) => this.#answered(batch, answer, startUs),
-      (error: unknown) => this.#failed(batch, error),
-    );
-  }
-
-  #answered(batch: Batch, answer: PutRecordsAnswer, startUs: number): void {
-    const records = answer.Records;
-    if (!Array.isArray(records) || records.length !== batch.records) {
-      this.#failed(batch, new Error(`the answer judges ${records?.length ?? 'no'} of ${batch.records} records`));
-      return;
-    }
-    const ctx = this.#ctx;
-    this.#inFlight--;
-    ctx.answered(batch, startUs);
-    this.#failures = 0;
-    this.#breaker.succeed('a request was answered');
-    for (const held of this.#held) held.dueMs = 0;
+  #answered(batch: Batch, records: readonly RecordAnswer[]): void {
+    const strayed = this.#strayed(batch, records);
+    const nowMs = this.#ctx.clock.nowMs();
+    const current = batch.ranges !== undefined && batch.ranges === this.#ranges;
     let failed = 0;
-    let strayed = false;
     for (let i = 0; i < batch.records; i++) {
-      const { ErrorCode: error, ShardId: shardId } = records[i] as { ErrorCode?: string | null; ShardId?: string };
-      const from = batch.firstEvent(i);
-      const to = batch.ends[i] as number;
-      if (error === undefined || error === null) {
-        ctx.delivered(batch.offsets, from, to);
-        const aimed = batch.shards[i] as number;
-        if (aimed >= 0 && this.#map.ranges?.shardIds[aimed] !== shardId) strayed = true;
-      } else {
+      const { ErrorCode: error, ShardId: shardId = '', SequenceNumber: sequence = '' } = records[i] as RecordAnswer;
+      const outlet = batch.shards[i] as number;
+      if (error !== undefined && error !== null) {
         failed++;
-        this.#again(batch.offsets.slice(from, to), false);
-      }
-    }
-    if (failed > 0) ctx.recordsFailed(failed);
-    if (strayed) this.#map.refresh();
-    this.#release(batch);
-  }
-
-  #failed(batch: Batch, error: unknown): void {
-    const ctx = this.#ctx;
-    const nowMs = ctx.clock.nowMs();
-    const failure = classifyFailure(error);
-    this.#inFlight--;
-    batch.attempts++;
-    ctx.requestFailed(failure);
-    if (failure.action === 'refused') {
-      this.#splitRefused(batch);
-      return;
-    }
-    if (blamesDestination(failure)) {
-      this.#failures++;
-      this.#breaker.fail(nowMs, failure.code);
-      if (this.#failures >= ctx.options.failures) this.#breaker.trip(nowMs, failure.code);
-    }
-    this.#held.push({ batch, dueMs: nowMs + backoffMs(ctx.random, batch.attempts) });
-    ctx.progress();
-  }
-
-  /** Sends held batches again that are due; sets aside those past the deadline. With an open breaker, one as a probe. */
-  #resendHeld(nowMs: number): void {
-    const breaker = this.#breaker;
-    if (breaker.state === BreakerState.open) breaker.tryProbe(nowMs, 'the wait is over');
-    for (let i = 0; i < this.#held.length; i++) {
-      const { batch, dueMs } = this.#held[i] as { batch: Batch; dueMs: number };
-      if (this.#ctx.expired(batch.offsets[0] as number, nowMs)) {
-        this.#held.splice(i--, 1);
-        this.#ctx.setAside(batch.offsets.slice(0, batch.events), 'expired');
-        this.#release(batch);
+        if (current && isThrottled(error)) this.#outlets.throttled(outlet, batch.sentMs);
+        this.#again(batch.eventsOf(i), outlet, nowMs);
         continue;
       }
-      const probing = breaker.state === BreakerState.halfOpen && this.#inFlight === 0;
-      if (!probing && (breaker.state !== BreakerState.closed || dueMs > nowMs)) continue;
-      this.#held.splice(i--, 1);
-      this.#send(batch);
+      if (current) this.#outlets.taken(outlet);
+      if (strayed !== undefined && batch.aggregated[i] === 1) {
+        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet });
+        continue;
+      }
+      this.#ctx.delivered(batch.offsets, batch.firstEvent(i), batch.ends[i] as number, shardId, sequence);
+      if (this.#ordered) this.#outlets.done(outlet);
     }
+    if (failed > 0) this.#ctx.recordsFailed(failed);
+    if (failed === 0 && this.#narrow !== Number.POSITIVE_INFINITY) this.#widen();
+    if (strayed !== undefined) this.#survey.refresh(strayed);
+    this.#requests.release(batch);
+  }
+
+  /**
+   * A shard that took what was not made for it; undefined: there is none. Then the map is old, or records are not placed by key
+   * any more: what that means for all aggregates of the answer only the next survey can tell.
+   */
+  #strayed({ ranges, shards, records: count }: Batch, records: readonly RecordAnswer[]): string | undefined {
+    if (ranges === undefined || ranges === keyRanges) return undefined;
+    for (let i = 0; i < count; i++) {
+      const { ShardId: shardId, ErrorCode: error } = records[i] as RecordAnswer;
+      if ((error === undefined || error === null) && ranges.shardIds[shards[i] as number] !== shardId)
+        return shardId ?? '';
+    }
+    return undefined;
+  }
+
+  #surveyed({ cause, changed, answered }: Findings): void {
+    const { placesByKey, ranges, recordBytesMax } = this.#survey;
+    if (changed) this.#ctx.surveyed(cause, ranges?.shardIds.length ?? 0, placesByKey, recordBytesMax);
+    if (answered) {
+      this.#verdicts.judge(
+        this.#survey,
+        (offset, range) => this.#aggregator.isInside(offset, range),
+        ({ offsets, outlet, shardId, sequenceNumber }, delivered) => {
+          if (!delivered) return this.#again(offsets, outlet, this.#ctx.clock.nowMs());
+          this.#ctx.delivered(offsets, 0, offsets.length, shardId, sequenceNumber);
+          if (this.#ordered) this.#outlets.done(outlet);
+        },
+      );
+    }
+    if (changed) this.#remapDue = true;
+    this.#ctx.progress();
+  }
+
+  /** Goes over to what the survey found: what is open or waits is sorted anew, in the ring's order. */
+  #remap(): void {
+    const { aggregation } = this.#ctx.options;
+    this.#aggregator.finish();
+    const waiting = [...this.#aggregator.takeBack(), ...this.#outlets.takeAll()];
+    this.#dispatch();
+    if (this.#group !== undefined) {
+      waiting.push(this.#group.offsets.subarray(this.#groupNext));
+      this.#group = undefined;
+    }
+    if (waiting.length > 0) {
+      const offsets = this.#ctx.consumer.inOrder(waiting);
+      this.#group = { dueMs: 0, offsets, alone: false, counted: true };
+      this.#groupNext = 0;
+    }
+    // An empty building batch may be kept, but under the new map.
+    if (this.#ordered && (this.#requests.outstanding > 0 || this.#verdicts.count > 0)) return;
+    this.#remapDue = false;
+    const { aggregates, placesByKey, ranges } = this.#survey;
+    const shares = aggregation && aggregates;
+    this.#ranges = this.#ordered && !shares ? keyRanges : placesByKey === false ? undefined : ranges;
+    this.#outlets.reshape(this.#ranges?.shardIds ?? []);
+    this.#aggregator.setRanges(this.#ranges, shares);
+    if (this.#building !== undefined) this.#building.ranges = this.#ranges;
+    const vain = this.#ordered && placesByKey === false;
+    this.#requests.stopFor(vain ? 'the stream spreads its records and keeps no order' : '', this.#ctx.clock.nowMs());
   }
 
   /** Puts due groups through the aggregator again: they meet the shard map of now. */
   #retryDue(nowMs: number): void {
-    for (;;) {
+    let left = turnEventsMax;
+    while (!this.#remapDue) {
       if (this.#group === undefined) {
-        if (this.#breaker.state === BreakerState.open) return;
-        const group = this.#retries.popDue(nowMs);
-        if (group === undefined) return;
-        this.#group = group;
+        if (this.#requests.isOpen || this.#retries.nextDueMs() > nowMs) return;
+        if (!this.#retries.nextIsCounted() && !this.#budget.mayRetry(nowMs)) return;
+        this.#group = this.#retries.popDue(nowMs) as RetryGroup;
         this.#groupNext = 0;
       }
       const group = this.#group;
       if (group.alone && this.#groupNext === 0 && !this.#flush()) return;
       while (this.#groupNext < group.offsets.length) {
         if (!this.#roomForRecord()) return;
-        this.add(group.offsets[this.#groupNext++] as number, nowMs);
+        if (left-- === 0) return this.#ctx.progress();
+        const offset = group.offsets[this.#groupNext++] as number;
+        const shard = this.#aggregator.add(offset, false);
+        if (shard !== taken) this.#outlets.hold(shard, offset);
+        else if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
       }
       if (group.alone && !this.#flush()) return;
       this.#group = undefined;
     }
   }
 
-  /** Events of a failed record: again after a backoff, or set aside when past their deadline. */
-  #again(offsets: Uint32Array, alone: boolean): void {
+  /** Brings events from outlets that have opened. They have waited enough: they go without lingering. */
+  #feed(nowMs: number): void {
+    const sought = this.#narrow !== Number.POSITIVE_INFINITY;
+    if (sought && this.#requests.outstanding > 0) return;
+    if (sought && this.#outlets.waitingCount === 0) this.#narrow = Number.POSITIVE_INFINITY;
+    let left = Math.min(turnEventsMax, this.#narrow);
+    this.#feedLeft = false;
+    while (!this.#remapDue && !this.#requests.isOpen && this.#group === undefined) {
+      const outlet = this.#outlets.ready();
+      if (outlet < 0) break;
+      while ((this.#outlets.waiting[outlet] as number) > 0) {
+        if (left === 0 || !this.#roomForRecord()) {
+          this.#feedLeft = true;
+          break;
+        }
+        const offset = this.#outlets.next(outlet);
+        if (this.#aggregator.add(offset, true) !== taken) {
+          this.#outlets.putBack(outlet, offset);
+          break;
+        }
+        left--;
+        this.#openedMs = nowMs - this.#ctx.options.lingerMs;
+      }
+      if (this.#feedLeft) break;
+    }
+    if (this.#feedLeft && left === 0 && !sought) this.#ctx.progress();
+  }
+
+  /** Events that wait for a shard leave the ring when their time is over, or when they crowd out those of other shards. */
+  #relieve(nowMs: number): void {
+    if (this.#ordered) return;
+    const late = this.#outlets.takeLate((offset) => this.#ctx.expired(offset, nowMs));
+    if (late.length > 0) this.#ctx.setAside(late, SetAside.expired);
+    const isOverdue = (offsets: Uint32Array): boolean => this.#ctx.expired(offsets[0] as number, nowMs);
+    for (const verdict of this.#verdicts.takeOverdue((held) => isOverdue(held.offsets))) {
+      this.#ctx.setAside(verdict.offsets, SetAside.expired);
+    }
+    if (this.#ctx.consumer.usedShare() < crowdedShare) return;
+    const crowding = this.#outlets.takeFullest();
+    if (crowding.length > 0) this.#ctx.setAside(crowding, SetAside.hotShard);
+  }
+
+  /** Events of a record that was not taken: again after a backoff, or set aside when past their deadline. */
+  #again(offsets: Uint32Array, outlet: number, nowMs: number): void {
     const ctx = this.#ctx;
-    const nowMs = ctx.clock.nowMs();
     let attempts = 1;
     for (const offset of offsets) attempts = Math.max(attempts, ctx.consumer.countAttempt(offset));
-    if (ctx.expired(offsets[0] as number, nowMs)) {
-      ctx.setAside(offsets, 'expired');
-      return;
-    }
-    this.#retries.push({ dueMs: nowMs + (alone ? 0 : backoffMs(ctx.random, attempts)), offsets, alone });
+    const dueMs = nowMs + backoffMs(ctx.random, attempts);
+    if (this.#ordered) this.#outlets.failed(outlet, offsets, dueMs);
+    else if (ctx.expired(offsets[0] as number, nowMs)) ctx.setAside(offsets, SetAside.expired);
+    else this.#retries.push({ dueMs, offsets, alone: false, counted: false });
+  }
+
+  /** A held batch that is past its deadline leaves the ring. */
+  #overdue(batch: Batch, nowMs: number): boolean {
+    if (this.#ordered || !this.#ctx.expired(batch.offsets[0] as number, nowMs)) return false;
+    this.#ctx.setAside(batch.offsets.slice(0, batch.events), SetAside.expired);
+    this.#requests.release(batch);
+    return true;
   }
 
   /** Kinesis refuses the request for good: halves it until the guilty event stands alone, which becomes a dead letter. */
-  #splitRefused(batch: Batch): void {
+  #refused(batch: Batch): void {
     const offsets = batch.offsets.slice(0, batch.events);
-    this.#release(batch);
+    for (const offset of offsets) this.#ctx.consumer.countAttempt(offset);
     if (offsets.length === 1) {
-      this.#ctx.setAside(offsets, 'rejected');
-      return;
+      this.#ctx.setAside(offsets, SetAside.rejected);
+      if (this.#ordered) this.#outlets.done(batch.shards[0] as number);
+      this.#narrow = Number.POSITIVE_INFINITY;
+    } else if (this.#ordered) {
+      for (let i = 0; i < batch.records; i++) this.#outlets.failed(batch.shards[i] as number, batch.eventsOf(i), 0);
+      this.#narrow = offsets.length >>> 1;
+    } else {
+      const half = offsets.length >>> 1;
+      for (const part of [offsets.slice(0, half), offsets.slice(half)]) {
+        this.#retries.push({ dueMs: 0, offsets: part, alone: true, counted: true });
+      }
     }
-    const half = offsets.length >>> 1;
-    this.#again(offsets.slice(0, half), true);
-    this.#again(offsets.slice(half), true);
-    this.#ctx.progress();
+    this.#requests.release(batch);
   }
 
-  #release(batch: Batch): void {
-    this.#free.push(batch);
-    this.#ctx.progress();
+  #widen(): void {
+    this.#narrow = 2 * this.#narrow > turnEventsMax ? Number.POSITIVE_INFINITY : 2 * this.#narrow;
   }
 
-  #mapChanged(cause: string): void {
-    this.#ctx.shardMap(cause, this.#map.ranges?.shardIds.length ?? 0);
-    this.#mapPending = true;
-    this.#ctx.progress();
+  /** Parking: forgets everything that is in this thread's hands; the ring has it all. */
+  #giveUp(): void {
+    this.#requests.abandon();
+    this.#aggregator.discard();
+    this.#outlets.takeAll();
+    this.#outlets.reshape(this.#ranges?.shardIds ?? []);
+    this.#verdicts.clear();
+    this.#retries.clear();
+    this.#group = undefined;
+    this.#feedLeft = false;
+    this.#narrow = Number.POSITIVE_INFINITY;
+    this.#openedMs = Number.POSITIVE_INFINITY;
+    if (this.#building !== undefined) this.#requests.release(this.#building);
+    this.#building = undefined;
+    this.#parking.take();
   }
 }

@@ -9,7 +9,7 @@ export const Reason = {
   saturated: 1,
   /** The stream's breaker was open. */
   streamOpen: 2,
-  /** Its lane had spilled before it, and the stream keeps the order of keys. Reserved. */
+  /** Its lane had spilled before it, and the stream keeps the order of keys. */
   ordered: 3,
   /** Its deadline passed before Kinesis took it. */
   expired: 4,

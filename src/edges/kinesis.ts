@@ -13,7 +13,7 @@ import { type PreparedBody, type PutRecordsAnswer, PutRecordsProtocol, prepared 
 
 // Imported, these CommonJS packages would first be read by a scanner that looks for the names they export.
 const require = createRequire(import.meta.url);
-const { KinesisClient, ListShardsCommand, PutRecordsCommand } =
+const { DescribeStreamSummaryCommand, KinesisClient, ListShardsCommand, PutRecordsCommand } =
   require('@aws-sdk/client-kinesis') as typeof import('@aws-sdk/client-kinesis');
 const { NodeHttpHandler } = require('@smithy/node-http-handler') as typeof import('@smithy/node-http-handler');
 
@@ -30,11 +30,24 @@ export interface KinesisTarget extends StreamRef {
   readonly connectTimeoutMs: number;
 }
 
+/** What DescribeStreamSummary says of a stream. */
+export interface StreamSummary {
+  readonly createdMs: number;
+  /**
+   * Whether Kinesis places records by their hash key. Only on-demand streams have a distribution strategy; where there is none and
+   * the mode is not known either, this is `undefined`: no proof.
+   */
+  readonly placesByKey: boolean | undefined;
+  /** Most bytes of a record, partition key included; undefined: not said. */
+  readonly recordBytesMax: number | undefined;
+}
+
 /** What the delivery loop needs of Kinesis. Calls reject with the SDK's or the network's error. */
 export interface Kinesis {
   putRecords(body: PreparedBody): Promise<PutRecordsAnswer>;
-  /** All open shards. */
-  listShards(): Promise<ShardRange[]>;
+  describe(): Promise<StreamSummary>;
+  /** All open shards; with `closed`, also those that were split or merged and still hold records. */
+  listShards(closed: boolean): Promise<ShardRange[]>;
   destroy(): void;
 }
 
@@ -79,13 +92,24 @@ export function openKinesis(target: KinesisTarget): Kinesis {
       (await client.send(
         new PutRecordsCommand({ ...name, Records: [], [prepared]: body } as never),
       )) as PutRecordsAnswer,
-    listShards: async () => {
+    describe: async () => {
+      const { StreamDescriptionSummary: summary } = await client.send(new DescribeStreamSummaryCommand(name));
+      const strategy = summary?.RecordDistributionStrategy;
+      const provisioned = summary?.StreamModeDetails?.StreamMode === 'PROVISIONED';
+      return {
+        createdMs: summary?.StreamCreationTimestamp?.getTime() ?? 0,
+        placesByKey: strategy === undefined ? provisioned || undefined : strategy === 'USER_PARTITION_KEY',
+        recordBytesMax: summary?.MaxRecordSizeInKiB === undefined ? undefined : summary.MaxRecordSizeInKiB * 1024,
+      };
+    },
+    listShards: async (closed) => {
+      const filter = closed ? {} : { ShardFilter: { Type: 'AT_LATEST' as const } };
       const ranges: ShardRange[] = [];
       let token: string | undefined;
       do {
         // A token goes alone: Kinesis refuses it beside a stream's name or ARN.
         const page = await client.send(
-          new ListShardsCommand(token ? { NextToken: token } : { ...name, ShardFilter: { Type: 'AT_LATEST' } }),
+          new ListShardsCommand(token === undefined ? { ...name, ...filter } : { NextToken: token }),
         );
         for (const shard of page.Shards ?? []) {
           ranges.push({

@@ -85,6 +85,7 @@ export class Admission implements Intake {
   /** By ring: 1 while events must not enter it. */
   readonly #diverted: Uint8Array;
   readonly #streamCount: number;
+  readonly #eventBytesMax: number[];
   #waiting: { stream: number; resume: () => void }[] = [];
   #poll: NodeJS.Timeout | undefined;
   #draining = false;
@@ -99,6 +100,7 @@ export class Admission implements Intake {
     this.#lanes = parts.lanes;
     this.#rings = parts.rings;
     this.#streamCount = parts.policies.length;
+    this.#eventBytesMax = parts.policies.map(({ eventBytesMax }) => eventBytesMax);
     this.#diverted = new Uint8Array(parts.rings.length);
   }
 
@@ -107,7 +109,12 @@ export class Admission implements Intake {
   }
 
   eventBytesMax(stream: number): number {
-    return (this.#parts.policies[stream] as AdmissionStream).eventBytesMax;
+    return this.#eventBytesMax[stream] as number;
+  }
+
+  /** Kinesis says what the stream takes: from now on larger events are refused. */
+  limit(stream: number, eventBytesMax: number): void {
+    this.#eventBytesMax[stream] = eventBytesMax;
   }
 
   offer(

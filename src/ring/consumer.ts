@@ -66,6 +66,37 @@ export class RingConsumer {
     }
   }
 
+  /** Visits the entries that were read and are not given back, oldest first, with their states. */
+  forEachHeld(visit: (offset: number, state: number) => void): void {
+    for (let position = this.#done; position !== this.#cursor; ) {
+      const offset = this.#entriesOffset + (position & this.#mask);
+      const length = this.#words[(offset + entry.length) >>> 2] as number;
+      const state = (this.#words[(offset + entry.state) >>> 2] as number) & stateMask;
+      position = (position + (state === EntryState.padding ? length : entryBytes(length))) | 0;
+      if (state !== EntryState.padding) visit(offset, state);
+    }
+  }
+
+  /** The offsets of entries that are held, in the order in which they entered the ring. */
+  inOrder(groups: readonly Uint32Array[]): Uint32Array {
+    const oldest = this.#done & this.#mask;
+    const all = new Uint32Array(groups.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const group of groups) {
+      for (const offset of group) all[at++] = (offset - this.#entriesOffset - oldest) & this.#mask;
+    }
+    all.sort();
+    for (let i = 0; i < all.length; i++) {
+      all[i] = this.#entriesOffset + (((all[i] as number) + oldest) & this.#mask);
+    }
+    return all;
+  }
+
+  /** Share of the ring that is published and not given back. */
+  usedShare(): number {
+    return ((Atomics.load(this.#words, this.#headWord) - this.#done) | 0) / this.#capacity;
+  }
+
   /** Bytes published and not read yet. */
   unreadBytes(): number {
     return (Atomics.load(this.#words, this.#headWord) - this.#cursor) | 0;

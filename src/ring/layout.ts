@@ -60,6 +60,19 @@ export const EntryState = {
   padding: 4,
 } as const;
 
+/** Reasons of `setAside`. Only `rejected` is for good; the others are brought back from the DLQ. */
+export const SetAside = {
+  /** Past its stream's deadline. */
+  expired: 0,
+  /** Kinesis refuses it. */
+  rejected: 1,
+  /** Its shard takes no more for now, and others need its room. */
+  hotShard: 2,
+  /** The stream keeps the order of keys, and all of it must leave the ring. */
+  parked: 3,
+} as const;
+export type SetAside = (typeof SetAside)[keyof typeof SetAside];
+
 /** Flags of an entry, as they stand in the key word. */
 export const flagHashKey = 1 << 28;
 export const flagReplayed = 1 << 29;

@@ -52,6 +52,10 @@ export default async function runLane(start: LaneStart): Promise<void> {
           return loop.schedule();
         case 'again':
           return again(arena, streams, message.offsets);
+        case 'park':
+          return at(streams, message.stream).delivery.park();
+        case 'unpark':
+          return at(streams, message.stream).delivery.unpark();
         case 'interval':
           return postLatencies();
         case 'drain':

@@ -26,6 +26,13 @@ export type ToLane =
   | { readonly type: 'settled' }
   /** These entries, set aside before, are `pending` again: the DLQ has no room for them. */
   | { readonly type: 'again'; readonly offsets: Uint32Array }
+  /**
+   * Of a stream that keeps the order of keys: wait a moment for what is in flight, then set aside all that its ring holds, in the
+   * order of the ring, and answer `parked` after the last of it. Nothing of the stream enters the ring until `unpark`.
+   */
+  | { readonly type: 'park'; readonly stream: number }
+  /** Events of the stream will enter the ring again. */
+  | { readonly type: 'unpark'; readonly stream: number }
   /** Send the latency histograms of the interval that ends now. */
   | { readonly type: 'interval' };
 

@@ -39,28 +39,36 @@ function setUp(places: number, mapped = true) {
   const start = 65_536 + ((areaBytes + 127) & -128);
   const arena = createArena(start + 4 * 1024 * 1024);
   const records: Sunk[] = [];
-  const aggregator = new Aggregator(arena, { offset: 65_536, length: areaBytes }, bytesMax, new Md5Group(arena, 0), {
-    aggregated: ({ recordOffset, recordLength, offsets, count, hashKey }: Aggregate) => {
-      records.push({
-        data: Buffer.from(arena.bytes.slice(recordOffset, recordOffset + recordLength)),
-        offsets: [...offsets.subarray(0, count)],
-        hashKey: BigInt(formatHashKey(hashKey, 0)),
-        aggregated: true,
-      });
+  const gate = { waiting: new Uint32Array(shards), mayOpen: () => true, opened: () => {} };
+  const aggregator = new Aggregator(
+    arena,
+    { offset: 65_536, length: areaBytes },
+    bytesMax,
+    new Md5Group(arena, 0),
+    gate,
+    {
+      aggregated: ({ recordOffset, recordLength, offsets, count, hashKey }: Aggregate) => {
+        records.push({
+          data: Buffer.from(arena.bytes.slice(recordOffset, recordOffset + recordLength)),
+          offsets: [...offsets.subarray(0, count)],
+          hashKey: BigInt(formatHashKey(hashKey, 0)),
+          aggregated: true,
+        });
+      },
+      single: (offset, hashKeys, index) => {
+        const keyWord = arena.words[(offset + entry.key) >>> 2] as number;
+        const from = offset + entry.payload + ((keyWord & flagHashKey) === 0 ? 0 : 16) + (keyWord & 0xffff);
+        const end = offset + entry.payload + (arena.words[(offset + entry.length) >>> 2] as number);
+        records.push({
+          data: Buffer.from(arena.bytes.slice(from, end)),
+          offsets: [offset],
+          hashKey: BigInt(formatHashKey(hashKeys, index)),
+          aggregated: false,
+        });
+      },
     },
-    single: (offset, hashKeys, index) => {
-      const keyWord = arena.words[(offset + entry.key) >>> 2] as number;
-      const from = offset + entry.payload + ((keyWord & flagHashKey) === 0 ? 0 : 16) + (keyWord & 0xffff);
-      const end = offset + entry.payload + (arena.words[(offset + entry.length) >>> 2] as number);
-      records.push({
-        data: Buffer.from(arena.bytes.slice(from, end)),
-        offsets: [offset],
-        hashKey: BigInt(formatHashKey(hashKeys, index)),
-        aggregated: false,
-      });
-    },
-  });
-  if (mapped) aggregator.setRanges(ranges);
+  );
+  if (mapped) aggregator.setRanges(ranges, true);
   return { aggregator, records, entries: new RingEntries(arena, start) };
 }
 
@@ -93,7 +101,7 @@ t.test('every event is in one record, unchanged, beside events of its own shard 
         const offset = entries.write(key, data, hashKey);
         const place = hashKey === undefined ? hashKeyOf(key) : BigInt(`0x${Buffer.from(hashKey).toString('hex')}`);
         sent.set(offset, { key, data: Buffer.from(data), shard: shardOf(place) });
-        aggregator.add(offset);
+        aggregator.add(offset, false);
       }
       flush(aggregator);
       for (const { data, offsets, hashKey, aggregated } of records) {
@@ -118,12 +126,12 @@ t.test('closed aggregates wait for a group, and what they promise to take is wha
   const { aggregator, records, entries } = setUp(16);
   let pendingMost = 0;
   for (let i = 0; records.length === 0; i++) {
-    aggregator.add(entries.write(`key${i}`, 'x'.repeat(100)));
+    aggregator.add(entries.write(`key${i}`, 'x'.repeat(100)), false);
     pendingMost = Math.max(pendingMost, aggregator.pendingRecords);
   }
   t.equal(pendingMost, groupMax - 1);
   t.equal(records.length, groupMax, 'a full group is handed on at once');
-  while (aggregator.pendingRecords < 3) aggregator.add(entries.write(`key${records.length}`, 'x'.repeat(100)));
+  while (aggregator.pendingRecords < 3) aggregator.add(entries.write(`key${records.length}`, 'x'.repeat(100)), false);
   const promised = aggregator.pendingBytes;
   aggregator.finish();
   const taken = records.slice(groupMax).reduce((sum, { data }) => sum + data.length + 1, 0);
@@ -135,13 +143,13 @@ t.test(
   'without a shard map, and when too large to share a record, events go alone and without an envelope',
   async (t) => {
     const unmapped = setUp(4, false);
-    for (let i = 0; i < 5; i++) unmapped.aggregator.add(unmapped.entries.write(`key${i}`, `data${i}`));
+    for (let i = 0; i < 5; i++) unmapped.aggregator.add(unmapped.entries.write(`key${i}`, `data${i}`), false);
     t.strictSame(
       unmapped.records.map(({ data, aggregated }) => [data.toString(), aggregated]),
       [0, 1, 2, 3, 4].map((i) => [`data${i}`, false]),
     );
     const mapped = setUp(4);
-    mapped.aggregator.add(mapped.entries.write('key', 'x'.repeat(bytesMax)));
+    mapped.aggregator.add(mapped.entries.write('key', 'x'.repeat(bytesMax)), false);
     t.equal(mapped.records[0]?.data.length, bytesMax);
     t.equal(mapped.aggregator.openCount, 0);
   },
@@ -149,10 +157,10 @@ t.test(
 
 t.test('an event alone has no envelope, unless it could be taken for one', async (t) => {
   const { aggregator, records, entries } = setUp(4);
-  aggregator.add(entries.write('a', 'plain'));
+  aggregator.add(entries.write('a', 'plain'), false);
   flush(aggregator);
   const disguised = Buffer.concat([Buffer.of(0xf3, 0x89, 0x9a, 0xc2), Buffer.alloc(40, 1)]);
-  aggregator.add(entries.write('a', disguised));
+  aggregator.add(entries.write('a', disguised), false);
   flush(aggregator);
   t.strictSame(
     records.map(({ aggregated }) => aggregated),

@@ -58,7 +58,6 @@ t.test('an unknown variable of our prefix is a mistake that names the one that w
 
 t.test('what the design names and this version does not offer is refused as such', async (t) => {
   const refused: readonly (readonly [string, string, string])[] = [
-    ['region =', 'ordering = "key"\nregion =', 'stream[0].ordering = "key": not offered yet; use "none"'],
     ['path =', 'ack = "disk"\npath =', 'listen[0].ack = "disk": not offered yet; use "memory"'],
     ['path =', 'ack = "stream"\npath =', 'listen[0].ack = "stream": not offered yet; use "memory"'],
   ];

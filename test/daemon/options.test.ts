@@ -105,7 +105,7 @@ t.test('the JSON Schema refuses unknown keys, wrong types and values that are no
     { daemon: { lanes: 65 } },
     { stream: { name: 'x' } },
     { stream: [{}] },
-    { stream: [{ name: 'x', ordering: 'key' }] },
+    { stream: [{ name: 'x', ordering: 'time' }] },
     { listen: [{ kind: 'kinesis' }] },
     { stream: [{ name: 'x', linger: '5' }] },
   ]) {

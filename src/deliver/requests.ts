@@ -1,0 +1,186 @@
+/**
+ * A stream's requests in one lane: how many are under way, which wait to be sent again, and the breaker that their failures open.
+ * Lane worker; used by the stream's delivery, which knows what is in them.
+ *
+ * ```
+ *   free ─ begin ▶ building ─ send ▶ in flight ─ answered ────────▶ judged by the delivery, then free
+ *     ▲                                 │  ▲  └── refused for good ▶ taken apart by the delivery, then free
+ *     │                          failed │  │ backoff over, breaker closed, budget left; or as the half-open breaker's probe
+ *     │                                 ▼  │
+ *     └───────── past the deadline ─── held
+ * ```
+ * Memory is bounded by the number of batches: while all are in flight or held, {@link mayBegin} says no.
+ */
+import type { Batch } from '../batch/batch.ts';
+import { Breaker, BreakerState } from '../breaker/breaker.ts';
+import type { PutRecordsAnswer, RecordAnswer } from '../edges/put-protocol.ts';
+import type { DeliveryContext } from './context.ts';
+import { classifyFailure, type Failure } from './outcome.ts';
+import { backoffMs } from './retry.ts';
+import { RetryBudget } from './retry-budget.ts';
+
+/** A breaker that waits for somebody to act asks again this often at the least. */
+const probeMsMax = 5_000;
+
+/** Whole requests that are sent again. In an outage the breaker lets far fewer pass. */
+const requestRetries = { share: 0.1, trickle: 2, burst: 20 };
+
+export interface RequestsParts {
+  readonly ctx: DeliveryContext;
+  readonly contentType: string;
+  readonly batches: Batch[];
+  /** Judge the records, then {@link Requests.release} the batch. */
+  readonly onAnswered: (batch: Batch, records: readonly RecordAnswer[]) => void;
+  /** Kinesis will never take this request. */
+  readonly onRefused: (batch: Batch) => void;
+  /** Whether what is held may not wait any longer; then the batch was dealt with. */
+  readonly onOverdue: (batch: Batch, nowMs: number) => boolean;
+}
+
+export class Requests {
+  readonly #parts: RequestsParts;
+  readonly #free: Batch[];
+  readonly #slots: number;
+  readonly #breaker: Breaker;
+  readonly #budget = new RetryBudget(requestRetries);
+  readonly #inFlight = new Set<Batch>();
+  /** Batches whose request failed as a whole, with the time when they may go again. */
+  readonly #held: { batch: Batch; dueMs: number }[] = [];
+  #failures = 0;
+  /** Why nothing may be sent although Kinesis would take it; empty: it may. */
+  #stopped = '';
+
+  constructor(parts: RequestsParts) {
+    this.#parts = parts;
+    this.#free = parts.batches;
+    this.#slots = parts.batches.length;
+    const { halfOpenAfterMs } = parts.ctx.options;
+    this.#breaker = new Breaker(
+      {
+        waitMs: halfOpenAfterMs,
+        waitMsMax: Math.max(halfOpenAfterMs, probeMsMax),
+        share: () => parts.ctx.random.share(),
+      },
+      (from, to, cause) => parts.ctx.breakerMoved(from, to, cause),
+    );
+  }
+
+  /** Whether a batch can be begun. A half-open breaker lets one pass. */
+  mayBegin(): boolean {
+    if (this.#free.length === 0 || this.#breaker.state === BreakerState.open) return false;
+    return this.#breaker.state === BreakerState.closed || (this.#inFlight.size === 0 && this.#held.length === 0);
+  }
+
+  /** A cleared batch; only while {@link mayBegin}. */
+  begin(): Batch {
+    const batch = this.#free.pop() as Batch;
+    batch.clear();
+    return batch;
+  }
+
+  get isOpen(): boolean {
+    return this.#breaker.state === BreakerState.open;
+  }
+
+  /** Batches that are neither free nor being built: their events' fate is not known yet. */
+  get outstanding(): number {
+    return this.#inFlight.size + this.#held.length;
+  }
+
+  /** All batches are free but for `building` of them. */
+  isIdle(building: number): boolean {
+    return this.#free.length + building === this.#slots;
+  }
+
+  send(batch: Batch): void {
+    if (batch.attempts === 0) this.#budget.sent(1);
+    const { ctx, contentType } = this.#parts;
+    this.#inFlight.add(batch);
+    const startUs = ctx.clock.nowUs();
+    batch.sentMs = startUs / 1000;
+    const body = { body: batch.body(ctx.arena.buffer), sha256: batch.sha256, contentType };
+    ctx.kinesis.putRecords(body).then(
+      (answer) => this.#answered(batch, answer, startUs),
+      (error: unknown) => this.#failed(batch, error),
+    );
+  }
+
+  release(batch: Batch): void {
+    this.#free.push(batch);
+    this.#parts.ctx.progress();
+  }
+
+  /** Sends held batches again that are due. With an open breaker, one as a probe. Returns when it wants to be called again. */
+  tick(nowMs: number): number {
+    const breaker = this.#breaker;
+    if (this.#stopped === '' && breaker.state === BreakerState.open) breaker.tryProbe(nowMs, 'the wait is over');
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < this.#held.length; i++) {
+      const { batch, dueMs } = this.#held[i] as { batch: Batch; dueMs: number };
+      if (this.#parts.onOverdue(batch, nowMs)) {
+        this.#held.splice(i--, 1);
+        continue;
+      }
+      const probing = breaker.state === BreakerState.halfOpen && this.#inFlight.size === 0;
+      if (probing) this.#budget.spend();
+      if (probing || (breaker.state === BreakerState.closed && dueMs <= nowMs && this.#budget.mayRetry(nowMs))) {
+        this.#held.splice(i--, 1);
+        this.send(batch);
+      } else {
+        nextMs = Math.min(nextMs, Math.max(dueMs, this.#budget.nextMs(nowMs)));
+      }
+    }
+    if (breaker.state !== BreakerState.open) return nextMs;
+    return nowMs + Math.max(1, this.#stopped === '' ? breaker.waitLeftMs(nowMs) : probeMsMax);
+  }
+
+  /** Nothing may be sent, for a reason that Kinesis does not know; '' ends it. */
+  stopFor(cause: string, nowMs: number): void {
+    if (cause === this.#stopped) return;
+    this.#stopped = cause;
+    if (cause !== '') this.#breaker.trip(nowMs, cause);
+    this.#parts.ctx.progress();
+  }
+
+  /** Gives up all batches whose fate is not known: their events are somebody else's now. */
+  abandon(): void {
+    for (const batch of this.#inFlight) batch.abandoned = true;
+    for (const { batch } of this.#held.splice(0)) this.release(batch);
+  }
+
+  #answered(batch: Batch, { Records: records }: PutRecordsAnswer, startUs: number): void {
+    if (!Array.isArray(records) || records.length !== batch.records) {
+      this.#failed(batch, new Error(`the answer judges ${records?.length ?? 'no'} of ${batch.records} records`));
+      return;
+    }
+    this.#inFlight.delete(batch);
+    this.#parts.ctx.answered(batch, startUs);
+    this.#failures = 0;
+    this.#breaker.succeed('a request was answered');
+    for (const held of this.#held) held.dueMs = 0;
+    if (batch.abandoned) this.release(batch);
+    else this.#parts.onAnswered(batch, records);
+  }
+
+  #failed(batch: Batch, error: unknown): void {
+    const { ctx, onRefused } = this.#parts;
+    const nowMs = ctx.clock.nowMs();
+    const failure = classifyFailure(error);
+    this.#inFlight.delete(batch);
+    batch.attempts++;
+    ctx.requestFailed(failure);
+    this.#blame(failure, nowMs);
+    if (batch.abandoned) this.release(batch);
+    else if (failure.action === 'refused') onRefused(batch);
+    else this.#held.push({ batch, dueMs: nowMs + backoffMs(ctx.random, batch.attempts) });
+    ctx.progress();
+  }
+
+  #blame({ action, code }: Failure, nowMs: number): void {
+    // Kinesis is there and judges: that is all a probe asks.
+    if (action === 'refused' || action === 'slow') return this.#breaker.succeed(code);
+    this.#failures++;
+    this.#breaker.fail(nowMs, code);
+    if (action === 'stop' || this.#failures >= this.#parts.ctx.options.failures) this.#breaker.trip(nowMs, code);
+  }
+}
