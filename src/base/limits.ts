@@ -27,6 +27,13 @@ export const partitionKeyCharsMax = 256;
 export const partitionKeyBytesMax = 4 * partitionKeyCharsMax;
 
 /**
+ * What one shard takes a second from all of its senders together: bytes of data and partition keys, and records; Kinesis' own
+ * limits. More: it refuses records with ProvisionedThroughputExceededException.
+ */
+export const shardBytesPerSecond = 1_000_000;
+export const shardRecordsPerSecond = 1_000;
+
+/**
  * Bytes of data and partition key of one event where nothing else is configured: what a stream takes unless its
  * MaxRecordSizeInKiB was raised. More, without raising the stream's limit: each such event becomes a dead letter.
  */
