@@ -5,7 +5,8 @@
 
 import { unpackAsConsumer } from './consumer.ts';
 import { Fifo } from './fifo.ts';
-import { type KeptRecord, type Shard, Stream, type StreamMode } from './stream.ts';
+import type { KeptRecord, Shard } from './shard.ts';
+import { type Distribution, Stream, type StreamMode } from './stream.ts';
 import { ApiError } from './wire.ts';
 
 export const accountId = '000000000000';
@@ -20,8 +21,10 @@ export interface StreamSpec {
   readonly shards?: number;
   /** 1024 unless given. */
   readonly maxRecordSizeInKiB?: number;
-  /** PROVISIONED unless given; only what DescribeStreamSummary says of the stream depends on it. */
+  /** PROVISIONED unless given. */
   readonly mode?: StreamMode;
+  /** USER_PARTITION_KEY unless given; AUTO on an on-demand stream only. */
+  readonly distribution?: Distribution;
 }
 
 /** How requests name a stream: by either. */
@@ -34,6 +37,8 @@ export const maxRecordSizeInKiBDefault = 1_024;
 
 export class Account {
   readonly #streams = new Map<string, Stream>();
+  /** Of deleted streams, by name: the last second in their sequence numbers, which none of the next may have. */
+  readonly #spentSeconds = new Map<string, number>();
   readonly #autoCreate: boolean;
   readonly #keepBytes: number;
   readonly #oldest = new Fifo<KeptRecord>();
@@ -47,12 +52,16 @@ export class Account {
 
   /** Throws ResourceInUseException. */
   create(spec: StreamSpec): Stream {
-    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault, mode = 'PROVISIONED' } = spec;
+    const { name, shards = 1, maxRecordSizeInKiB = maxRecordSizeInKiBDefault } = spec;
+    const { mode = 'PROVISIONED', distribution = 'USER_PARTITION_KEY' } = spec;
     if (this.#streams.has(name)) {
       throw new ApiError('ResourceInUseException', `Stream ${name} under account ${accountId} already exists.`);
     }
     const arn = `arn:aws:kinesis:${region}:${accountId}:stream/${name}`;
-    const stream = new Stream(name, arn, shards, maxRecordSizeInKiB, mode, Date.now());
+    const nowMs = Date.now();
+    const numberSecond = Math.max(Math.floor(nowMs / 1_000), (this.#spentSeconds.get(name) ?? 0) + 1);
+    const birth = { openedMs: nowMs, numberSecond, parents: [] };
+    const stream = new Stream(name, arn, shards, { mode, maxRecordSizeInKiB, distribution }, birth);
     this.#streams.set(name, stream);
     return stream;
   }
@@ -78,6 +87,7 @@ export class Account {
 
   delete(stream: Stream): void {
     this.#streams.delete(stream.name);
+    this.#spentSeconds.set(stream.name, stream.numberSecond);
     stream.forget();
   }
 
@@ -98,11 +108,13 @@ export class Account {
     const { stream } = shard;
     const unpacked = unpackAsConsumer(data, partitionKey, explicitHashKey, shard.startingHash, shard.endingHash);
     if (unpacked.aggregate) stream.aggregates++;
-    if (unpacked.dropped > 0) {
+    // The KCL drops every aggregate of a stream whose records stand in shards that their keys do not tell.
+    const events = unpacked.aggregate && stream.distribution === 'AUTO' ? 0 : unpacked.events.length;
+    const dropped = unpacked.dropped + unpacked.events.length - events;
+    if (dropped > 0) {
       stream.droppedAggregates++;
-      stream.droppedEvents += unpacked.dropped;
+      stream.droppedEvents += dropped;
     }
-    const events = unpacked.events.length;
     const n = stream.nextEvent;
     stream.nextEvent += events;
     const record: KeptRecord = { shard, n, events, counter, partitionKey, explicitHashKey, data, arrivalMs };

@@ -20,7 +20,7 @@ import {
   type Exchange,
   type RequestHead,
 } from './exchange.ts';
-import { planOf } from './faults.ts';
+import { type FaultPlan, planOf } from './faults.ts';
 import type { Tally } from './tally.ts';
 
 export interface AdminParts {
@@ -28,8 +28,8 @@ export interface AdminParts {
   readonly dice: Dice;
   readonly tally: Tally;
   readonly seed: number;
-  /** Closes or opens the API's port. */
-  readonly refuse: (refused: boolean) => Promise<void>;
+  /** Puts a plan in force; resolves when it is, and the API's port is open or closed as it says. */
+  readonly enforce: (plan: FaultPlan) => Promise<void>;
 }
 
 export class AdminApi implements Application {
@@ -84,7 +84,14 @@ export class AdminApi implements Application {
             droppedAggregates: stream.droppedAggregates,
             droppedEvents: stream.droppedEvents,
             evictedRecords: stream.evictedRecords,
-            shards: stream.shards.map(({ id, records, bytes }) => ({ id, records, bytes })),
+            splits: stream.splits,
+            merges: stream.merges,
+            shards: stream.shards.map(({ id, records, bytes, closedMs }) => ({
+              id,
+              records,
+              bytes,
+              open: closedMs === undefined,
+            })),
           },
         ]),
       ),
@@ -105,9 +112,8 @@ export class AdminApi implements Application {
       exchange.answer(json(400, { error: planned.mistakes.join('; ') }));
       return;
     }
-    this.#parts.dice.load(planned.plan);
     try {
-      await this.#parts.refuse(planned.plan.refuse);
+      await this.#parts.enforce(planned.plan);
       exchange.answer(json(200, planned.plan));
     } catch (error) {
       exchange.answer(json(500, { error: error instanceof Error ? error.message : String(error) }));

@@ -8,8 +8,8 @@ import {
   createStream,
   deleteStream,
   describeStreamSummary,
-  listShards,
   listStreams,
+  updateDistribution,
   updateMaxRecordSize,
 } from './describe.ts';
 import {
@@ -21,8 +21,10 @@ import {
   type Exchange,
   type RequestHead,
 } from './exchange.ts';
+import { listShards } from './list-shards.ts';
 import { type PutContext, type PutRecordRequest, type PutRecordsRequest, putRecord, putRecords } from './put.ts';
 import { getRecords, getShardIterator } from './read.ts';
+import { mergeShards, splitShard, updateShardCount } from './reshard.ts';
 import { type Operation, operationShapes } from './shapes.ts';
 import { validateRequest } from './validate.ts';
 import { ApiError, answerOf, bodyTooLarge, decodeBody, errorAnswer, type Wire, wireOf } from './wire.ts';
@@ -76,6 +78,14 @@ export class KinesisApi implements Application {
         return putRecords(this.#context, request as PutRecordsRequest);
       case 'ListShards':
         return listShards(account, request as Parameters<typeof listShards>[1]);
+      case 'SplitShard':
+        return splitShard(account, request as Parameters<typeof splitShard>[1]);
+      case 'MergeShards':
+        return mergeShards(account, request as Parameters<typeof mergeShards>[1]);
+      case 'UpdateShardCount':
+        return updateShardCount(account, request as Parameters<typeof updateShardCount>[1]);
+      case 'UpdateStreamRecordDistributionStrategy':
+        return updateDistribution(account, request as Parameters<typeof updateDistribution>[1]);
       case 'DescribeStreamSummary':
         return describeStreamSummary(account, request as Parameters<typeof describeStreamSummary>[1]);
       case 'CreateStream':

@@ -3,15 +3,16 @@
  * order of arrival, so the same requests in the same order meet the same faults.
  */
 import type { FaultName, FaultPlan } from './faults.ts';
+import { RandomSequence } from './random-sequence.ts';
 
 export class Dice {
   #plan: FaultPlan;
-  #state: number;
+  #random: RandomSequence;
   readonly #fired = new Map<FaultName, number>();
 
   constructor(plan: FaultPlan) {
     this.#plan = plan;
-    this.#state = plan.seed;
+    this.#random = new RandomSequence(plan.seed);
   }
 
   get plan(): FaultPlan {
@@ -21,13 +22,13 @@ export class Dice {
   /** Puts `plan` in force and starts the generator anew from its seed. */
   load(plan: FaultPlan): void {
     this.#plan = plan;
-    this.#state = plan.seed;
+    this.#random = new RandomSequence(plan.seed);
   }
 
   /** Whether the fault `name`, whose value is a share, strikes now; counts it if so. A share of 0 draws nothing. */
   strikes(name: 'share500' | 'shareFailedRecords' | 'resetShare' | 'cutShare'): boolean {
     const share = this.#plan[name];
-    if (share === 0 || this.#draw() >= share) return false;
+    if (share === 0 || this.#random.next() >= share) return false;
     this.count(name);
     return true;
   }
@@ -37,7 +38,7 @@ export class Dice {
     const { latencyMs, latencyJitterMs } = this.#plan;
     if (latencyMs === 0 && latencyJitterMs === 0) return 0;
     this.count('latencyMs');
-    return latencyMs + (latencyJitterMs === 0 ? 0 : this.#draw() * latencyJitterMs);
+    return latencyMs + (latencyJitterMs === 0 ? 0 : this.#random.next() * latencyJitterMs);
   }
 
   /** Counts one strike of a fault that is not a share. */
@@ -52,14 +53,5 @@ export class Dice {
 
   forget(): void {
     this.#fired.clear();
-  }
-
-  /** The next number of [0, 1): an additive counter whose bits are mixed twice by multiplication (splitmix with 32 bits). */
-  #draw(): number {
-    this.#state = (this.#state + 0x9e3779b9) >>> 0;
-    let bits = this.#state;
-    bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
-    bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
-    return ((bits ^ (bits >>> 16)) >>> 0) / 2 ** 32;
   }
 }

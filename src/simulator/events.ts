@@ -3,7 +3,8 @@
  * Read at the time of asking from the kept records. Used by admin.ts.
  */
 import { unpackAsConsumer } from './consumer.ts';
-import type { KeptRecord, Stream } from './stream.ts';
+import type { KeptRecord } from './shard.ts';
+import type { Stream } from './stream.ts';
 
 /** One line of `GET /_sim/events`. */
 export interface UserEvent {
@@ -49,6 +50,8 @@ export function* eventLines(stream: Stream, after: number, limit: number): Gener
 
 function userEvents(record: KeptRecord): UserEvent[] {
   const { shard, n, counter, partitionKey, explicitHashKey, data, arrivalMs } = record;
+  // Dropped as it was taken: for what it holds, or because its stream was under AUTO then.
+  if (record.events === 0) return [];
   const { events } = unpackAsConsumer(data, partitionKey, explicitHashKey, shard.startingHash, shard.endingHash);
   return events.map((event, subSequence) => ({
     n: n + subSequence,

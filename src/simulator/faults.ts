@@ -69,7 +69,13 @@ export const faultTable = {
   ),
   cutShare: share('Share of answers that end in the middle of their body; their records were stored.'),
   hang: onOff('Requests are read and never answered; nothing of them is stored.'),
-  seed: whole(0, 2 ** 32 - 1, 1, 'Starts the random generator behind the shares and the jitter.'),
+  reshardEveryMs: whole(
+    0,
+    3_600_000,
+    0,
+    'About so often, one shard of each stream is split or two are merged, 2 to 12 being open; 0: never.',
+  ),
+  seed: whole(0, 2 ** 32 - 1, 1, 'Starts the random generators behind shares, jitter and resharding.'),
 } satisfies Record<string, Fault>;
 
 export type FaultName = keyof typeof faultTable;

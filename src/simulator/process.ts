@@ -52,7 +52,16 @@ export interface StreamStats {
   readonly droppedAggregates: number;
   readonly droppedEvents: number;
   readonly evictedRecords: number;
-  readonly shards: readonly { readonly id: string; readonly records: number; readonly bytes: number }[];
+  readonly splits: number;
+  readonly merges: number;
+  readonly shards: readonly ShardStats[];
+}
+
+export interface ShardStats {
+  readonly id: string;
+  readonly records: number;
+  readonly bytes: number;
+  readonly open: boolean;
 }
 
 type Hello = { url: string; adminUrl: string; certificate?: string } | { error: string };

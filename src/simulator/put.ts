@@ -6,7 +6,8 @@ import { type Account, accountId, type StreamReference } from './account.ts';
 import type { Dice } from './dice.ts';
 import { hashKeyMax } from './hash-key.ts';
 import { requestBytesMax } from './shapes.ts';
-import type { Shard, Stream } from './stream.ts';
+import type { Shard } from './shard.ts';
+import type { Stream } from './stream.ts';
 import type { Tally } from './tally.ts';
 import { dataTooLong, throwViolations } from './validate.ts';
 import { ApiError, throwDryRun } from './wire.ts';
@@ -85,6 +86,12 @@ export function checkHashKey(explicitHashKey: string | undefined): void {
 /** Throws InvalidArgumentException for a number that no record of the stream has had. Ours always grow, so nothing else is to do. */
 function checkOrdering(stream: Stream, sequenceNumber: string | undefined): void {
   if (sequenceNumber === undefined) return;
+  if (stream.distribution === 'AUTO') {
+    throw new ApiError(
+      'InvalidArgumentException',
+      `SequenceNumberForOrdering cannot be used on stream ${stream.name}, whose RecordDistributionStrategy is AUTO.`,
+    );
+  }
   const given = stream.shards.some((shard) => {
     const counter = shard.counterOf(sequenceNumber);
     return counter !== undefined && counter < shard.nextCounter;

@@ -1,6 +1,7 @@
 /** GetShardIterator and GetRecords. Called by api.ts with validated requests. In counting mode there is nothing to read. */
 import { type Account, accountId, type StreamReference } from './account.ts';
-import type { Shard, Stream } from './stream.ts';
+import { describeRange, type Shard } from './shard.ts';
+import type { Stream } from './stream.ts';
 import { Bytes, Moment } from './values.ts';
 import { ApiError, throwDryRun } from './wire.ts';
 
@@ -13,6 +14,8 @@ const bytesMax = 10 * 1024 ** 2;
 /** What an iterator holds: the next record is the first whose counter is at least `counter`. */
 interface Iterator {
   readonly stream: string;
+  /** The stream's `firstSecond`: the iterator of a stream that was deleted does not read the next one of its name. */
+  readonly second: number;
   readonly shard: string;
   readonly counter: number;
   readonly madeMs: number;
@@ -23,7 +26,8 @@ function invalid(message: string): ApiError {
 }
 
 function iteratorText(shard: Shard, counter: number): string {
-  const iterator: Iterator = { stream: shard.stream.name, shard: shard.id, counter, madeMs: Date.now() };
+  const { name, firstSecond } = shard.stream;
+  const iterator: Iterator = { stream: name, second: firstSecond, shard: shard.id, counter, madeMs: Date.now() };
   return Buffer.from(JSON.stringify(iterator)).toString('base64');
 }
 
@@ -134,7 +138,9 @@ export function getRecords(
         `${javaDate(nowMs)} which is further in the future than the tolerated delay of 300000 milliseconds.`,
     );
   }
-  const shard = shardOf(account.find(iterator.stream), iterator.stream, iterator.shard);
+  const found = account.find(iterator.stream);
+  const stream = found?.firstSecond === iterator.second ? found : undefined;
+  const shard = shardOf(stream, iterator.stream, iterator.shard);
   throwDryRun(request);
   const limit = request.Limit ?? recordsMax;
   const records: unknown[] = [];
@@ -155,9 +161,20 @@ export function getRecords(
     });
   }
   const behind = shard.kept.at(index);
+  // A closed shard that was read to its end has no next iterator, but children.
+  const ended = behind === undefined && shard.closedMs !== undefined;
   return {
     Records: records,
-    NextShardIterator: iteratorText(shard, next),
+    ...(ended ? { ChildShards: childrenOf(shard) } : { NextShardIterator: iteratorText(shard, next) }),
     MillisBehindLatest: behind === undefined ? 0 : Math.max(0, nowMs - behind.arrivalMs),
   };
+}
+
+function childrenOf(shard: Shard): unknown[] {
+  const children = shard.stream.shards.filter(({ birth }) => birth.parents.includes(shard.id));
+  return children.map((child) => ({
+    ShardId: child.id,
+    ParentShards: child.birth.parents,
+    HashKeyRange: describeRange(child),
+  }));
 }

@@ -66,6 +66,7 @@ const sequenceNumber = { kind: 'string', pattern: '0|([1-9]\\d{0,128})' } as con
 const limit = { kind: 'integer', least: 1, most: 10_000 } as const satisfies Shape;
 const token = { kind: 'string', least: 1, most: 1_048_576 } as const satisfies Shape;
 const dryRun = { kind: 'boolean' } as const satisfies Shape;
+const distribution = { kind: 'string', oneOf: ['USER_PARTITION_KEY', 'AUTO'] } as const satisfies Shape;
 const maxRecordSizeInKiB = { kind: 'integer', least: 1_024, most: 10_240 } as const satisfies Shape;
 
 export const partitionKeyShape = {
@@ -133,6 +134,40 @@ export const operationShapes = {
       StreamARN: arn,
     },
   },
+  SplitShard: {
+    kind: 'structure',
+    members: {
+      NewStartingHashKey: { ...explicitHashKeyShape, required: true },
+      StreamName: streamName,
+      ShardToSplit: { ...name, required: true },
+      StreamARN: arn,
+    },
+  },
+  MergeShards: {
+    kind: 'structure',
+    members: {
+      ShardToMerge: { ...name, required: true },
+      AdjacentShardToMerge: { ...name, required: true },
+      StreamName: streamName,
+      StreamARN: arn,
+    },
+  },
+  UpdateShardCount: {
+    kind: 'structure',
+    members: {
+      TargetShardCount: { kind: 'integer', required: true, least: 1, most: 100_000 },
+      ScalingType: { kind: 'string', required: true, oneOf: ['UNIFORM_SCALING'] },
+      StreamName: streamName,
+      StreamARN: arn,
+    },
+  },
+  UpdateStreamRecordDistributionStrategy: {
+    kind: 'structure',
+    members: {
+      RecordDistributionStrategy: { ...distribution, required: true },
+      StreamARN: { ...arn, required: true },
+    },
+  },
   DescribeStreamSummary: { kind: 'structure', members: { StreamName: streamName, StreamARN: arn } },
   CreateStream: {
     kind: 'structure',
@@ -144,7 +179,7 @@ export const operationShapes = {
         members: { StreamMode: { kind: 'string', required: true, oneOf: ['PROVISIONED', 'ON_DEMAND'] } },
       },
       MaxRecordSizeInKiB: maxRecordSizeInKiB,
-      RecordDistributionStrategy: { kind: 'string', oneOf: ['USER_PARTITION_KEY', 'AUTO'] },
+      RecordDistributionStrategy: distribution,
     },
   },
   UpdateMaxRecordSize: {

@@ -8,8 +8,9 @@ import { AdminApi, type AdminParts } from './admin.ts';
 import { KinesisApi } from './api.ts';
 import { Dice } from './dice.ts';
 import type { Application } from './exchange.ts';
-import { noFaults, planOf } from './faults.ts';
+import { type FaultPlan, noFaults, planOf } from './faults.ts';
 import { Listener } from './listener.ts';
+import { Resharder } from './resharder.ts';
 import { Tally } from './tally.ts';
 
 /** Records kept for reading back when nothing else is said, in bytes. */
@@ -54,7 +55,13 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const tally = new Tally();
   // Loaded when it is needed: the packages that make certificates take longer to load than all the rest to start.
   const keyPair = options.tls === true ? await (await import('./certificate.ts')).createKeyPair() : undefined;
-  const parts: AdminParts = { account, dice, tally, seed: initial.plan.seed, refuse: (refused) => refuse(refused) };
+  const resharder = new Resharder(account, dice);
+  const enforce = (plan: FaultPlan): Promise<void> => {
+    dice.load(plan);
+    resharder.follow(plan);
+    return refuse(plan.refuse);
+  };
+  const parts: AdminParts = { account, dice, tally, seed: initial.plan.seed, enforce };
   const admin = new AdminApi(parts);
   const kinesis = new KinesisApi({ account, dice, tally, keep: !counting });
   const both: Application = { open: (head) => (head.path.startsWith('/_sim/') ? admin : kinesis).open(head) };
@@ -76,12 +83,13 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
     await adminPort.close();
     throw error;
   });
-  await refuse(initial.plan.refuse);
+  await enforce(initial.plan);
   return {
     url: urlOf(keyPair === undefined ? 'http' : 'https', api.address),
     adminUrl: urlOf('http', adminPort.address),
     certificate: keyPair?.certificate,
     close: async () => {
+      resharder.stop();
       await Promise.all([api.listening ? api.close() : undefined, adminPort.close()]);
     },
   };

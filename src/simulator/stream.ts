@@ -1,109 +1,22 @@
 /**
- * A stream and its shards: hash ranges, sequence numbers, budgets, counts, and the records kept. Made by account.ts.
- *
- * A sequence number has 56 digits: 40 that are the shard's own, derived from its creation time the way AWS does it, then a
- * counter of 16 digits. So it grows within a shard, costs no arithmetic on big numbers, and can be read back.
+ * A stream: its shards, open and closed, which record goes to which of them, splitting and merging, and the records kept in
+ * order of arrival. Made by account.ts.
  */
 import { Fifo } from './fifo.ts';
 import { hashKeyMax, hashOfKey } from './hash-key.ts';
-
-const counterDigits = 16;
-const prefixDigits = 40;
-
-/** A record as it is kept. `n` numbers the user events of a stream from 1; this record holds `n` .. `n + events - 1`. */
-export interface KeptRecord {
-  readonly shard: Shard;
-  readonly n: number;
-  readonly events: number;
-  readonly counter: number;
-  readonly partitionKey: string;
-  readonly explicitHashKey: string | undefined;
-  readonly data: Buffer;
-  readonly arrivalMs: number;
-}
-
-/** What a shard may still take under the fault `throttle`. A budget may go into debt by its last record. */
-interface Budget {
-  bytes: number;
-  records: number;
-  refilledMs: number;
-}
-
-export class Shard {
-  readonly stream: Stream;
-  readonly id: string;
-  readonly startingHash: bigint;
-  readonly endingHash: bigint;
-  readonly kept = new Fifo<KeptRecord>();
-  readonly #prefix: string;
-  #nextCounter = 1;
-  #budget: Budget | undefined;
-  /** Records and bytes (data and partition keys) taken since the start or the last reset. */
-  records = 0;
-  bytes = 0;
-
-  constructor(stream: Stream, index: number, startingHash: bigint, endingHash: bigint) {
-    this.stream = stream;
-    this.id = `shardId-${String(index).padStart(12, '0')}`;
-    this.startingHash = startingHash;
-    this.endingHash = endingHash;
-    // AWS: the hex digit 2, seconds of creation (9 digits), the shard's last digit, a counter (16), and 20 digits more.
-    const seconds = Math.floor(stream.createdMs / 1_000);
-    const hex = `2${seconds.toString(16).padStart(9, '0')}${(index & 15).toString(16)}${'0'.repeat(36)}`;
-    // The last six digits of the prefix tell shards apart whose index ends in the same hexadecimal digit.
-    const prefix = BigInt(`0x${hex}`)
-      .toString()
-      .slice(0, prefixDigits - 6);
-    this.#prefix = prefix + String(index).padStart(6, '0');
-  }
-
-  get nextCounter(): number {
-    return this.#nextCounter;
-  }
-
-  sequenceNumber(counter: number): string {
-    return this.#prefix + String(counter).padStart(counterDigits, '0');
-  }
-
-  /** The counter in one of this shard's sequence numbers; undefined for any other text. */
-  counterOf(sequenceNumber: string): number | undefined {
-    if (sequenceNumber.length !== prefixDigits + counterDigits || !sequenceNumber.startsWith(this.#prefix)) {
-      return undefined;
-    }
-    return Number(sequenceNumber.slice(prefixDigits));
-  }
-
-  /** Counts a record of `bytes` as taken; returns the counter of its sequence number. */
-  take(bytes: number): number {
-    this.records++;
-    this.bytes += bytes;
-    return this.#nextCounter++;
-  }
-
-  /** Whether the shard's budgets allow a record of `bytes` now, and if so, spends them. Budgets hold one second's worth. */
-  spend(bytes: number, nowMs: number, bytesPerSecond: number, recordsPerSecond: number): boolean {
-    const budget = this.#budget ?? { bytes: bytesPerSecond, records: recordsPerSecond, refilledMs: nowMs };
-    this.#budget = budget;
-    const seconds = Math.max(0, nowMs - budget.refilledMs) / 1_000;
-    budget.refilledMs = nowMs;
-    budget.bytes = Math.min(bytesPerSecond, budget.bytes + seconds * bytesPerSecond);
-    budget.records = Math.min(recordsPerSecond, budget.records + seconds * recordsPerSecond);
-    if (budget.records < 1 || budget.bytes < Math.min(bytes, bytesPerSecond)) return false;
-    budget.bytes -= bytes;
-    budget.records -= 1;
-    return true;
-  }
-
-  /** Forgets counts, budgets and kept records; the counter goes on, so sequence numbers stay unique. */
-  forget(): void {
-    this.kept.clear();
-    this.#budget = undefined;
-    this.records = 0;
-    this.bytes = 0;
-  }
-}
+import { type Birth, type HashRange, type KeptRecord, Shard } from './shard.ts';
 
 export type StreamMode = 'PROVISIONED' | 'ON_DEMAND';
+export type Distribution = 'USER_PARTITION_KEY' | 'AUTO';
+
+export interface StreamSettings {
+  readonly mode: StreamMode;
+  readonly maxRecordSizeInKiB: number;
+  readonly distribution: Distribution;
+}
+
+/** Closed shards that a stream remembers. AWS forgets them with the retention; under steady resharding that would be no bound. */
+const closedShardsMax = 10_000;
 
 export class Stream {
   readonly name: string;
@@ -111,7 +24,14 @@ export class Stream {
   readonly createdMs: number;
   readonly mode: StreamMode;
   maxRecordSizeInKiB: number;
-  readonly shards: readonly Shard[];
+  /** AUTO: keys are ignored, records go around all open shards. */
+  distribution: Distribution;
+  /** By index, closed ones among them. */
+  readonly shards: Shard[] = [];
+  /** The open shards by their hash ranges, which leave no gap. */
+  #open: readonly Shard[];
+  #nextIndex = 0;
+  #nextTurn = 0;
   readonly kept = new Fifo<KeptRecord>();
   /** Number of the next user event. */
   nextEvent = 1;
@@ -121,44 +41,95 @@ export class Stream {
   droppedEvents = 0;
   /** Records that had to make room for younger ones. */
   evictedRecords = 0;
+  splits = 0;
+  merges = 0;
 
-  constructor(
-    name: string,
-    arn: string,
-    shardCount: number,
-    maxRecordSizeInKiB: number,
-    mode: StreamMode,
-    nowMs: number,
-  ) {
+  /** Tells the stream from others that had its name: no two have the same. */
+  readonly firstSecond: number;
+  /** The latest second that stands in sequence numbers; the next stream of this name has to begin behind it. */
+  numberSecond: number;
+
+  constructor(name: string, arn: string, shardCount: number, settings: StreamSettings, birth: Birth) {
     this.name = name;
-    this.mode = mode;
     this.arn = arn;
-    this.createdMs = nowMs;
-    this.maxRecordSizeInKiB = maxRecordSizeInKiB;
+    this.createdMs = birth.openedMs;
+    this.firstSecond = birth.numberSecond;
+    this.numberSecond = birth.numberSecond;
+    this.mode = settings.mode;
+    this.maxRecordSizeInKiB = settings.maxRecordSizeInKiB;
+    this.distribution = settings.distribution;
     const width = (hashKeyMax + 1n) / BigInt(shardCount);
-    this.shards = Array.from({ length: shardCount }, (_, index) => {
-      const last = index === shardCount - 1;
-      const start = width * BigInt(index);
-      return new Shard(this, index, start, last ? hashKeyMax : start + width - 1n);
+    this.#open = Array.from({ length: shardCount }, (_, index) => {
+      const startingHash = width * BigInt(index);
+      const endingHash = index === shardCount - 1 ? hashKeyMax : startingHash + width - 1n;
+      return this.#make({ startingHash, endingHash }, birth);
     });
   }
 
-  /** The shard that a record with this key goes to. The explicit hash key must have been checked. */
+  get open(): readonly Shard[] {
+    return this.#open;
+  }
+
+  #make(range: HashRange, birth: Birth): Shard {
+    const shard = new Shard(this, this.#nextIndex++, range, birth);
+    this.shards.push(shard);
+    return shard;
+  }
+
+  /** The open shard that a record with this key goes to. The explicit hash key must have been checked. */
   shardFor(partitionKey: string, explicitHashKey: string | undefined): Shard {
-    const [only] = this.shards;
-    if (this.shards.length === 1 && only !== undefined) return only;
+    const [only] = this.#open;
+    if (this.#open.length === 1 && only !== undefined) return only;
+    if (this.distribution === 'AUTO') return this.#open[this.#nextTurn++ % this.#open.length] as Shard;
     return this.shardAt(explicitHashKey === undefined ? hashOfKey(partitionKey) : BigInt(explicitHashKey));
   }
 
   shardAt(hash: bigint): Shard {
     let low = 0;
-    let high = this.shards.length - 1;
+    let high = this.#open.length - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.shards[middle] as Shard).endingHash < hash) low = middle + 1;
+      if ((this.#open[middle] as Shard).endingHash < hash) low = middle + 1;
       else high = middle;
     }
-    return this.shards[low] as Shard;
+    return this.#open[low] as Shard;
+  }
+
+  /** Splits an open shard; `secondStart`, which lies within it and is not its start, begins the second child. */
+  split(shard: Shard, secondStart: bigint, nowMs: number): void {
+    const { startingHash, endingHash } = shard;
+    const birth = this.#birthFrom([shard], nowMs);
+    const children = [
+      this.#make({ startingHash, endingHash: secondStart - 1n }, birth),
+      this.#make({ startingHash: secondStart, endingHash }, birth),
+    ];
+    this.splits++;
+    this.#replace([shard], children, nowMs);
+  }
+
+  /** Merges two open shards, of which `second` begins where `first` ends. */
+  merge(first: Shard, second: Shard, nowMs: number): void {
+    const range = { startingHash: first.startingHash, endingHash: second.endingHash };
+    const child = this.#make(range, this.#birthFrom([first, second], nowMs));
+    this.merges++;
+    this.#replace([first, second], [child], nowMs);
+  }
+
+  #birthFrom(parents: readonly Shard[], nowMs: number): Birth {
+    const seconds = parents.map(({ birth }) => birth.numberSecond + 1);
+    const numberSecond = Math.max(Math.floor(nowMs / 1_000), ...seconds);
+    this.numberSecond = Math.max(this.numberSecond, numberSecond);
+    return { openedMs: nowMs, numberSecond, parents: parents.map(({ id }) => id) };
+  }
+
+  #replace(closing: readonly Shard[], opening: readonly Shard[], nowMs: number): void {
+    for (const shard of closing) shard.close(nowMs);
+    this.#open = this.#open.flatMap((shard) => (shard === closing[0] ? opening : closing.includes(shard) ? [] : shard));
+    if (this.shards.length - this.#open.length <= closedShardsMax) return;
+    this.shards.splice(
+      this.shards.findIndex(({ closedMs }) => closedMs !== undefined),
+      1,
+    );
   }
 
   /** Forgets counts, budgets and kept records; event numbers begin anew. */
@@ -170,5 +141,7 @@ export class Stream {
     this.droppedAggregates = 0;
     this.droppedEvents = 0;
     this.evictedRecords = 0;
+    this.splits = 0;
+    this.merges = 0;
   }
 }
