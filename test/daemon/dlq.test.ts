@@ -1,5 +1,6 @@
 import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UpdateMaxRecordSizeCommand } from '@aws-sdk/client-kinesis';
 import t from 'tap';
 import { connect } from '../../src/client/client.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
@@ -18,8 +19,13 @@ t.test(
   'a record that Kinesis refuses for good becomes a dead letter with its reason, its neighbours are delivered',
   async (t) => {
     const rig = await Rig.start(t);
-    // The stream takes records of 1 MiB, this daemon believes in more.
+    const limit = (kibibytes: number): Promise<void> =>
+      rig.operate((StreamARN) => new UpdateMaxRecordSizeCommand({ StreamARN, MaxRecordSizeInKiB: kibibytes }));
+    await limit(2_048);
     const daemon = await rig.daemon('record_bytes_max = "1536KiB"');
+    await daemon.line(({ kind, msg }) => kind === 'config' && msg.includes('2097152'));
+    // The stream takes less from now on, and the daemon does not know yet.
+    await limit(1_024);
     const count = 2_000;
     const client = await connect({ path: daemon.socket });
     for (let i = 0; i < count; i++) {
@@ -42,7 +48,7 @@ t.test(
     t.match(dead, [{ reason: Reason.rejected, key: 'poison', stream: 'orders' }]);
     t.ok((dead[0]?.attempts ?? 0) > 0 && (dead[0]?.firstSeenUs ?? 0) / 1000 > Date.now() - 60_000, 'attempts and time');
     t.equal(dead[0]?.data, 'p'.repeat(1_100_000));
-    const next = await rig.daemon('record_bytes_max = "1536KiB"');
+    const next = await rig.daemon();
     t.match(await next.ledger(), { recovered: 1, dlq: 1 }, 'it is still there after a restart, and stays');
     t.equal(await next.stop(), 0);
   },

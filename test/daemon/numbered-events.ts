@@ -3,13 +3,13 @@
  * the daemon. Used by senders (in whichever process), by what reads back, and by what looks into files. Same number, same bytes.
  *
  * ```
- *   key   user0123                                  number mod 1,000
+ *   key   user0123                                  number mod the count of keys
  *   data  {"id":"0000012345","text":"..."}          a piece of a fixed noise that depends on the number, of a length that does too
  * ```
  */
 
-/** Distinct partition keys. */
-export const keyCount = 1_000;
+/** Distinct partition keys unless said otherwise. */
+const keyCountDefault = 1_000;
 
 const head = '{"id":"0000000000","text":"';
 const tail = '"}';
@@ -26,22 +26,31 @@ export const eventMark = Buffer.from(head.slice(0, idOffset));
 export interface EventBytes {
   readonly least: number;
   readonly most: number;
+  /** Distinct partition keys. */
+  readonly keys?: number;
 }
 
 export class NumberedEvents {
   readonly #bytes: EventBytes;
   readonly #noise = noise();
-  readonly #keys = Array.from({ length: keyCount }, (_, index) => Buffer.from(`user${String(index).padStart(4, '0')}`));
+  readonly #keys: readonly Buffer[];
   readonly #scratch: Buffer;
 
   constructor(bytes: EventBytes) {
     if (bytes.least < frameBytes || bytes.most < bytes.least) throw new Error(`no events of ${bytes.least} bytes`);
     this.#bytes = bytes;
+    this.#keys = Array.from({ length: bytes.keys ?? keyCountDefault }, (_, index) =>
+      Buffer.from(`user${String(index).padStart(4, '0')}`),
+    );
     this.#scratch = Buffer.alloc(bytes.most);
   }
 
+  get keyCount(): number {
+    return this.#keys.length;
+  }
+
   keyOf(id: number): Buffer {
-    return this.#keys[id % keyCount] as Buffer;
+    return this.#keys[id % this.#keys.length] as Buffer;
   }
 
   /** The data of event `id`; the memory is used again by the next call. */

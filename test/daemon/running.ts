@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KinesisClient } from '@aws-sdk/client-kinesis';
 import { type DaemonProcess, startDaemon } from '../../bench/daemon-process.ts';
 import { connect } from '../../src/client/client.ts';
 import type { Ledger } from '../../src/observe/ledger.ts';
@@ -86,6 +87,14 @@ ${rest}`;
     writeFileSync(config, text);
     const daemon = await startDaemon({ config, environment, stdin, onSpawn: (child) => this.#daemons.push(child) });
     return { ...daemon, socket };
+  }
+
+  /** What an operator does to the stream: sends the command that is made with its ARN. */
+  async operate(command: (streamArn: string) => object): Promise<void> {
+    const credentials = { accessKeyId: 'x', secretAccessKey: 'x' };
+    const client = new KinesisClient({ region: 'us-east-1', endpoint: this.simulator.url, credentials });
+    await client.send(command('arn:aws:kinesis:us-east-1:000000000000:stream/orders') as never);
+    client.destroy();
   }
 
   /** Sends events numbered [from, to); resolves when all are judged. */
