@@ -27,7 +27,10 @@ for (const counting of [false, true]) {
           t.equal(answer.FailedRecordCount, 0);
           lengths.add(answer.Records.length);
         }
-        t.strictSame([...lengths].sort(), [4, 6]);
+        t.strictSame(
+          [...lengths].sort((a, b) => a - b),
+          [4, 6],
+        );
         t.equal(await fired('miscountShare'), 20);
         t.equal(await accepted(), 100);
         const listed = await ask(simulator.url, { operation: 'ListShards', body: { StreamName }, wire });
