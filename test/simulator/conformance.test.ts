@@ -13,6 +13,7 @@ import { httpCases } from './conformance-http.ts';
 import { putCases } from './conformance-put.ts';
 import { deadlyPutCases, putManyCases } from './conformance-put-many.ts';
 import { readCases } from './conformance-read.ts';
+import { reshardCases } from './conformance-reshard.ts';
 import { deadlyStreamCases, streamCases } from './conformance-streams.ts';
 import { kinesaliteFor } from './kinesalite.ts';
 import { simulatorFor } from './peers.ts';
@@ -24,8 +25,12 @@ const casesOf = (stream: string): Case[] => [
   ...putManyCases(stream),
   ...readCases(stream),
   ...httpCases(),
+  ...reshardCases(stream),
 ];
 const deadly: readonly Deadly[] = [...deadlyStreamCases(), ...deadlyPutCases('orders')];
+
+/** Operations after which kinesalite's stream needs a moment. */
+const changesStream = /^(CreateStream|SplitShard|MergeShards)$/;
 
 /** Asks all cases in order, and gives each answer to `check`. */
 async function run(answer: Ask, wire: Wire, check: (one: Case, answered: Answered) => void): Promise<void> {
@@ -36,7 +41,7 @@ async function run(answer: Ask, wire: Wire, check: (one: Case, answered: Answere
     const answered = await answer({ wire, ...asked });
     told.set(one.name, Object(answered.body) as Record<string, unknown>);
     check(one, answered);
-    if (asked.operation === 'CreateStream' && answered.status === 200) await whenActive(answer, asked);
+    if (changesStream.test(asked.operation) && answered.status === 200) await whenActive(answer, asked);
   }
 }
 

@@ -10,6 +10,8 @@ interface KinesaliteOptions {
   /** How long a stream takes to become active, in milliseconds. */
   readonly createStreamMs: number;
   readonly deleteStreamMs: number;
+  /** How long a split or a merge takes. */
+  readonly updateStreamMs: number;
   readonly shardLimit: number;
 }
 
@@ -17,5 +19,5 @@ interface KinesaliteOptions {
 const kinesalite = createRequire(import.meta.url)('kinesalite') as (options: KinesaliteOptions) => Server;
 
 process.on('disconnect', () => process.exit(0));
-const server = kinesalite({ createStreamMs: 0, deleteStreamMs: 0, shardLimit: 1_000 });
+const server = kinesalite({ createStreamMs: 0, deleteStreamMs: 0, updateStreamMs: 0, shardLimit: 1_000 });
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port));
