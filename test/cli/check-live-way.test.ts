@@ -1,0 +1,107 @@
+import { generate } from 'selfsigned';
+import t from 'tap';
+import { createKeyPair } from '../../src/simulator/certificate.ts';
+import { startSimulator } from '../../src/simulator/process.ts';
+import { type Answers, startAnsweringServer } from './answering-server.ts';
+import { answered, checked, ordinary } from './live-check.ts';
+
+const always =
+  (type: string, message: string): Answers =>
+  () => ({ type, message });
+
+t.test('nothing listens, nothing answers, nothing is found', async (t) => {
+  const simulator = await startSimulator({ streams: [{ name: 'orders' }] });
+  t.teardown(() => simulator.stop());
+  const lines = `endpoint = "${simulator.url}"\nrequest_timeout = "300ms"`;
+  await simulator.faults({ hang: true });
+  const hung = await checked(t, lines);
+  t.match(hung.wrong, [{ check: 'way', result: 'error', cause: 'timeout', cure: /security groups/ }]);
+  await simulator.faults({ refuse: true });
+  const refused = await checked(t, lines);
+  t.match(refused.wrong, [{ check: 'way', cause: 'refused', cure: /host and port of endpoint/ }]);
+  const unnamed = await checked(t, 'endpoint = "http://kinesis.invalid:4567"');
+  t.match(unnamed.wrong, [{ check: 'way', cause: 'no_dns', cure: /region = "us-east-1" or endpoint/ }]);
+  t.strictSame([hung.code, refused.code, unnamed.code], [1, 1, 1]);
+});
+
+t.test('what fails inside Kinesis, or breaks connections, is told apart', async (t) => {
+  const simulator = await startSimulator({ streams: [{ name: 'orders' }] });
+  t.teardown(() => simulator.stop());
+  await simulator.faults({ share500: 1 });
+  const failing = await checked(t, `endpoint = "${simulator.url}"`);
+  t.match(failing.wrong, [{ check: 'way', cause: 'service_error', cure: /Health Dashboard/ }]);
+  await simulator.faults({ resetShare: 1 });
+  const reset = await checked(t, `endpoint = "${simulator.url}"`);
+  t.match(reset.wrong, [{ check: 'way', cause: 'reset', cure: /firewall/ }]);
+});
+
+t.test('no credentials at all', async (t) => {
+  const { code, wrong } = await checked(t, 'endpoint = "http://127.0.0.1:1"', { environment: {} });
+  t.match(wrong, [{ check: 'credentials', cause: 'no_credentials', cure: /role.*AWS_PROFILE.*AWS_ACCESS_KEY_ID/ }]);
+  t.equal(code, 1);
+});
+
+t.test('credentials that AWS does not take: expired, unknown, wrong', async (t) => {
+  const cases: readonly (readonly [string, string, string, RegExp])[] = [
+    [
+      'ExpiredTokenException',
+      'The security token included in the request is expired',
+      'credentials_expired',
+      /sso login/,
+    ],
+    [
+      'UnrecognizedClientException',
+      'The security token included in the request is invalid.',
+      'unknown_key',
+      /replace the key/,
+    ],
+    [
+      'InvalidSignatureException',
+      'The request signature we calculated does not match the signature you provided.',
+      'wrong_signature',
+      /AWS_SECRET_ACCESS_KEY/,
+    ],
+  ];
+  for (const [type, message, cause, cure] of cases) {
+    const { code, wrong, asked } = await answered(t, always(type, message));
+    t.match(wrong, [{ check: 'credentials', result: 'error', cause, seen: message, cure }], type);
+    t.strictSame(asked, ['DescribeStreamSummary'], 'one question is enough');
+    t.equal(code, 1);
+  }
+});
+
+t.test('a clock that is hours behind is named, and does not keep events from being delivered', async (t) => {
+  const clockAheadMs = 3 * 3_600_000;
+  const strict: Answers = (_, headers) => {
+    const signed = String(headers['x-amz-date']).replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z');
+    const apartMs = Math.abs(Date.now() + clockAheadMs - Date.parse(signed));
+    return apartMs < 300_000
+      ? undefined
+      : { type: 'InvalidSignatureException', message: `Signature expired: ${signed} is now earlier than the limit` };
+  };
+  const { code, wrong } = await answered(t, strict, { clockAheadMs });
+  t.match(wrong, [{ check: 'clock', result: 'warning', cause: 'clock_skewed', seen: /^3h behind/, cure: /NTP/ }]);
+  t.equal(code, 0);
+});
+
+t.test('a certificate that is not trusted, is for another name, or has expired', async (t) => {
+  const { key, certificate: cert } = await createKeyPair();
+  const tls = { key, cert };
+  t.match((await answered(t, ordinary, { tls })).wrong, [{ check: 'way', cause: 'tls_unknown_ca', cure: /ca_file/ }]);
+  t.strictSame((await answered(t, ordinary, { tls, ca: cert })).wrong, []);
+  const named = await answered(t, ordinary, { tls, ca: cert, host: '127.0.0.2' });
+  t.match(named.wrong, [{ check: 'way', cause: 'tls_wrong_name', cure: /a name that is in/ }]);
+  const dayMs = 86_400_000;
+  const past = { notBeforeDate: new Date(Date.now() - 2 * dayMs), notAfterDate: new Date(Date.now() - dayMs) };
+  const old = await generate([{ name: 'commonName', value: 'localhost' }], { ...past, algorithm: 'sha256' });
+  const expired = await answered(t, ordinary, { tls: { key: old.private, cert: old.cert }, ca: old.cert });
+  t.match(expired.wrong, [{ check: 'way', cause: 'tls_expired', cure: /renew the certificate/ }]);
+});
+
+t.test('an endpoint that is not Kinesis', async (t) => {
+  const { wrong } = await answered(t, () => ({ body: '<html>Please log in</html>' }));
+  t.match(wrong, [{ check: 'way', cause: 'not_kinesis', cure: /correct endpoint/ }]);
+  const spoken = await startAnsweringServer(t);
+  const tls = await checked(t, `endpoint = "${spoken.url.replace('http', 'https')}"`);
+  t.match(tls.wrong, [{ check: 'way', cause: 'tls_failed', cure: /http:\/\// }]);
+});

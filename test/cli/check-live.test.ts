@@ -1,0 +1,110 @@
+import t from 'tap';
+import { startSimulator } from '../../src/simulator/process.ts';
+import type { Answers } from './answering-server.ts';
+import { answered, checked, ordinary } from './live-check.ts';
+
+const denied =
+  (action: string): Answers =>
+  (operation) =>
+    operation === action
+      ? {
+          type: 'AccessDeniedException',
+          message: `User: arn:aws:iam::123456789012:user/app is not authorized to perform: kinesis:${operation}`,
+        }
+      : undefined;
+
+t.test('where all is well, it says what it saw and ends with 0', async (t) => {
+  const simulator = await startSimulator({ streams: [{ name: 'orders', shards: 4 }] });
+  t.teardown(() => simulator.stop());
+  const { code, findings, wrong } = await checked(t, `endpoint = "${simulator.url}"`);
+  t.strictSame(wrong, []);
+  t.equal(code, 0);
+  t.match(findings, [
+    { check: 'credentials', seen: 'from the environment, key AKIA...MPLE' },
+    { check: 'describe', seen: 'ACTIVE, PROVISIONED, 4 open shards, not encrypted' },
+    { check: 'distribution' },
+    { check: 'record_size', seen: 'records of up to 1MiB' },
+    { check: 'shards', seen: '4 open, covering all hash keys' },
+    { check: 'write' },
+    { check: 'clock' },
+    { check: 'latency', seen: /^\d+\.\d ms/ },
+  ]);
+  t.match(await simulator.stats(), { records: { accepted: 0 }, requests: { PutRecords: 5 } }, 'nothing was written');
+});
+
+t.test('a stream that is not there', async (t) => {
+  const simulator = await startSimulator({ streams: [{ name: 'others' }] });
+  t.teardown(() => simulator.stop());
+  const { code, wrong, stderr } = await checked(t, `endpoint = "${simulator.url}"`);
+  t.match(wrong, [{ result: 'error', cause: 'stream_missing', cure: /stream_name, region.*create-stream .*orders$/ }]);
+  t.equal(wrong.length, 1, 'told once');
+  t.equal(code, 1);
+  t.match(stderr, 'events of orders would not be delivered');
+});
+
+t.test('a stream that takes smaller records than the configuration is a warning', async (t) => {
+  const { code, wrong } = await answered(t, ordinary, { lines: 'record_bytes_max = "2000KiB"' });
+  t.match(wrong, [{ check: 'record_size', result: 'warning', cure: /record_bytes_max = "1MiB", or .*-ki-b 2000$/ }]);
+  t.equal(code, 0);
+});
+
+t.test('each of the three permissions, when it is missing, by its name', async (t) => {
+  const describe = await answered(t, denied('DescribeStreamSummary'));
+  t.match(describe.wrong, [
+    {
+      check: 'describe',
+      result: 'warning',
+      seen: /nothing is aggregated/,
+      cure: /kinesis:DescribeStreamSummary on orders/,
+    },
+  ]);
+  const shards = await answered(t, denied('ListShards'));
+  t.match(shards.wrong, [
+    { check: 'shards', result: 'warning', seen: /nothing is aggregated/, cure: /kinesis:ListShards on arn:aws/ },
+  ]);
+  const write = await answered(t, denied('PutRecords'));
+  t.match(write.wrong, [
+    { check: 'write', result: 'error', cause: 'access_denied', cure: /kinesis:PutRecords on arn/ },
+  ]);
+  t.strictSame([describe.code, shards.code, write.code], [0, 0, 1]);
+});
+
+t.test('a stream that is being deleted', async (t) => {
+  const { code, wrong } = await answered(t, ordinary, { summary: { StreamStatus: 'DELETING' } });
+  t.match(wrong, [{ check: 'describe', result: 'error', cause: 'stream_busy', seen: /^DELETING/, cure: /ACTIVE/ }]);
+  t.equal(code, 1);
+});
+
+t.test('a stream that distributes records by itself is not for aggregates', async (t) => {
+  const summary = { RecordDistributionStrategy: 'AUTO' };
+  const { code, wrong } = await answered(t, ordinary, { summary });
+  t.match(wrong, [
+    { check: 'distribution', result: 'warning', cause: 'distribution_auto', cure: /aggregation = false/ },
+  ]);
+  t.equal(code, 0);
+  const without = await answered(t, ordinary, { summary, lines: 'aggregation = false' });
+  t.strictSame(without.wrong, []);
+});
+
+t.test('shards that do not cover all hash keys keep aggregates from being made', async (t) => {
+  const { wrong } = await answered(t, (operation) =>
+    operation === 'ListShards' ? { body: '{"Shards":[]}' } : undefined,
+  );
+  t.match(wrong, [{ check: 'shards', result: 'warning', cause: 'shards_gap', seen: /nothing is aggregated/ }]);
+});
+
+t.test('a KMS key that is disabled, denied or throttled', async (t) => {
+  const summary = { EncryptionType: 'KMS', KeyId: 'alias/orders' };
+  const cases: readonly (readonly [string, string, number, RegExp])[] = [
+    ['KMSDisabledException', 'kms_disabled', 1, /enable-key/],
+    ['KMSAccessDeniedException', 'kms_denied', 1, /kms:GenerateDataKey/],
+    ['KMSThrottlingException', 'kms_throttled', 0, /quota/],
+  ];
+  for (const [type, cause, exit, cure] of cases) {
+    const failing: Answers = (operation) => (operation === 'PutRecords' ? { type, message: 'of KMS' } : undefined);
+    const { code, findings, wrong } = await answered(t, failing, { summary });
+    t.match(wrong, [{ check: 'write', cause, cure }]);
+    t.match(findings[1], { seen: /encrypted with KMS key alias\/orders/ });
+    t.equal(code, exit, type);
+  }
+});
