@@ -23,6 +23,8 @@ export interface LiveReport {
 
 /** Asks about all streams at once; each gets `timeoutMs` for all of its questions. */
 export async function checkLive(config: Config, timeoutMs: number): Promise<LiveReport> {
+  // The SDK warns of versions to come; the one here is pinned.
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
   const { probeStream } = await import('../edges/kinesis-probe.ts');
   const reportOf = async (stream: StreamConfig): Promise<StreamReport> => {
     const facts = await probeStream(deliveryOptions(config, stream, undefined).target, timeoutMs);

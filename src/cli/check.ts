@@ -55,7 +55,7 @@ async function check(flags: Flags): Promise<void> {
 }
 
 function report(loaded: LoadedConfig, json: boolean): void {
-  if (json) print(JSON.stringify(loaded, undefined, 2));
+  if (json) print(JSON.stringify(loaded, withoutPassword, 2));
   if (!loaded.ok) {
     if (!json) throw configError(loaded.mistakes);
     process.exitCode = 78;
@@ -72,6 +72,11 @@ async function reportLive(config: Config, { json, timeout }: Flags): Promise<voi
   // A name server or a metadata service that is still being asked would keep the process: the answer is out.
   if (failure === undefined) process.stdout.write('', () => process.exit(0));
   else throw failure;
+}
+
+/** The URL of a proxy may hold a password, which is nobody's business who reads a report. */
+function withoutPassword(key: string, value: unknown): unknown {
+  return key === 'proxy' && typeof value === 'string' ? value.replace(/:[^:@/]*@/, ':...@') : value;
 }
 
 function durationOf(text: string): number {

@@ -42,6 +42,7 @@ export function findingsOf(stream: StreamConfig, facts: ProbeFacts): Finding[] {
     stream: named,
     region: stream.region,
     endpoint: stream.endpoint,
+    proxy: stream.proxy,
   });
   return [
     ...credentialFindings(credentials, asking('sts:AssumeRole')),
@@ -84,46 +85,40 @@ function summaryFindings(stream: StreamConfig, answer: Answered<SummaryFacts>, a
 }
 
 /** What the stream's settings make of the configuration's. */
-function consequences(stream: StreamConfig, { distribution, recordBytesMax, arn }: SummaryFacts): Finding[] {
-  const findings: Finding[] = [];
-  if (distribution === 'USER_PARTITION_KEY') {
-    findings.push({ check: 'distribution', result: 'ok', seen: 'by partition key' });
-  } else {
-    const auto = distribution === 'AUTO';
-    const cause = auto ? 'distribution_auto' : 'distribution_unknown';
-    const seen = auto ? 'AUTO: Kinesis ignores partition keys' : 'the endpoint does not tell the distribution strategy';
-    if ((stream.ordering as string) === 'key') {
-      const cure = 'set RecordDistributionStrategy of the stream to USER_PARTITION_KEY, or write ordering = "none"';
-      findings.push({
-        check: 'distribution',
-        result: 'error',
-        cause,
-        seen: `${seen}; ordering = "key" cannot hold`,
-        cure,
-      });
-    } else if (stream.aggregation) {
-      const cure = `write aggregation = false to say so${auto ? ', or set the strategy of the stream to USER_PARTITION_KEY' : ''}`;
-      findings.push({ check: 'distribution', result: 'warning', cause, seen: `${seen}; nothing is aggregated`, cure });
-    } else {
-      findings.push({ check: 'distribution', result: 'ok', seen });
-    }
+function consequences(stream: StreamConfig, summary: SummaryFacts): Finding[] {
+  const sizes = summary.recordBytesMax === undefined ? [] : [sizeFinding(stream, summary.recordBytesMax, summary.arn)];
+  return [distributionFinding(stream, summary.placesByKey), ...sizes];
+}
+
+function distributionFinding(stream: StreamConfig, placesByKey: boolean | undefined): Finding {
+  const check = 'distribution';
+  if (placesByKey === true) return { check, result: 'ok', seen: 'by partition key' };
+  const auto = placesByKey === false;
+  const cause = auto ? 'distribution_auto' : 'distribution_unknown';
+  const seen = auto ? 'AUTO: Kinesis ignores partition keys' : 'the endpoint does not tell the distribution strategy';
+  const strategy = 'set RecordDistributionStrategy of the stream to USER_PARTITION_KEY';
+  if (auto && stream.ordering === 'key') {
+    const cure = `${strategy}, or write ordering = "none"`;
+    return { check, result: 'error', cause, seen: `${seen}; ordering = "key" cannot hold`, cure };
   }
-  if (recordBytesMax === undefined) return findings;
-  const limit = formatSize(recordBytesMax);
-  if (recordBytesMax >= stream.recordBytesMax) {
-    findings.push({ check: 'record_size', result: 'ok', seen: `records of up to ${limit}` });
-    return findings;
+  if (!stream.aggregation) return { check, result: 'ok', seen };
+  const cure = `write aggregation = false to say so${auto ? `, or ${strategy}` : ''}`;
+  return { check, result: 'warning', cause, seen: `${seen}; nothing is aggregated`, cure };
+}
+
+function sizeFinding({ recordBytesMax }: StreamConfig, streamBytesMax: number, arn: string): Finding {
+  const limit = formatSize(streamBytesMax);
+  if (streamBytesMax >= recordBytesMax) {
+    return { check: 'record_size', result: 'ok', seen: `records of up to ${limit}` };
   }
-  findings.push({
+  const raise = `aws kinesis update-max-record-size --stream-arn ${arn} --max-record-size-in-ki-b`;
+  return {
     check: 'record_size',
     result: 'warning',
     cause: 'record_limit_lower',
-    seen: `the stream takes records of up to ${limit}, record_bytes_max is ${formatSize(stream.recordBytesMax)}: larger events would be refused`,
-    cure:
-      `write record_bytes_max = "${limit}", or raise the stream's limit: aws kinesis update-max-record-size ` +
-      `--stream-arn ${arn} --max-record-size-in-ki-b ${stream.recordBytesMax / 1024}`,
-  });
-  return findings;
+    seen: `the stream takes records of up to ${limit}, record_bytes_max is ${formatSize(recordBytesMax)}: larger events are refused`,
+    cure: `write record_bytes_max = "${limit}", or raise the stream's limit: ${raise} ${Math.ceil(recordBytesMax / 1024)}`,
+  };
 }
 
 function shardFindings(stream: StreamConfig, answer: Answered<ShardFacts>, asked: Asked): Finding[] {

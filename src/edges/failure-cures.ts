@@ -27,6 +27,9 @@ interface Row {
 }
 
 const place = ({ endpoint, region }: Asked): string => endpoint ?? `the Kinesis endpoint of ${region}`;
+/** Without the password that its URL may hold. */
+const through = ({ proxy }: Asked): string =>
+  proxy === undefined ? 'the proxy of HTTPS_PROXY' : `the proxy ${new URL(proxy).host}`;
 const caFile = 'set ca_file of the stream to a PEM file with the authority that signed it';
 
 // biome-ignore format: a table
@@ -116,10 +119,10 @@ const rows = {
     says: (asked) => `no TLS connection comes about with ${place(asked)}`,
     cure: () => 'write endpoint with http:// if it speaks no TLS; else compare TLS versions on both sides' },
   proxy_refuses: { scope: 'way', codes: 'proxy_refuses',
-    says: ({ proxy }) => `the proxy ${proxy ?? ''} does not let the connection through`.replace('  ', ' '),
+    says: (asked) => `${through(asked)} does not let the connection through`,
     cure: (asked) => `allow CONNECT to ${place(asked)} on the proxy, put user and password into its URL if it asks for them, or add the host to NO_PROXY` },
   proxy_unreachable: { scope: 'way', codes: 'proxy_unreachable',
-    says: ({ proxy }) => `the proxy ${proxy ?? ''} cannot be reached`.replace('  ', ' '),
+    says: (asked) => `${through(asked)} cannot be reached`,
     cure: () => 'correct proxy of the stream (or HTTPS_PROXY), or remove it' },
 } as const satisfies Readonly<Record<string, Row>>;
 
@@ -144,6 +147,9 @@ export function failureCause(code: string, message: string): FailureCause | unde
     case 'wrong_signature':
     case 'credentials_expired':
       return /signature expired|signature not yet current|too skewed/i.test(message) ? 'clock_skewed' : cause;
+    case 'timeout':
+      // Where only the SDK's name is left, which it also gives to a connection that broke.
+      return /ECONNRESET|EPIPE|hang up/.test(message) ? 'reset' : cause;
     case 'access_denied':
       return /sts:AssumeRole/i.test(message) ? 'role_denied' : cause;
     default:

@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { ShardRanges } from '../batch/shard-ranges.ts';
 import { type FailureCause, failureCause, failureFacts, failureScope } from './failure-cures.ts';
-import { listShards } from './kinesis.ts';
+import { listShards, placesByKey } from './kinesis.ts';
 import { type Client, type KinesisTarget, openClient, streamNameOf } from './kinesis-client.ts';
 
 const require = createRequire(import.meta.url);
@@ -30,8 +30,8 @@ export interface SummaryFacts {
   readonly arn: string;
   readonly status: string;
   readonly mode: string;
-  /** USER_PARTITION_KEY or AUTO; undefined: not told. */
-  readonly distribution: string | undefined;
+  /** As StreamSummary of edges/kinesis.ts. */
+  readonly placesByKey: boolean | undefined;
   /** Undefined: not told. */
   readonly recordBytesMax: number | undefined;
   readonly openShards: number;
@@ -183,7 +183,7 @@ class Probe {
       arn: summary.StreamARN ?? '',
       status: summary.StreamStatus ?? '',
       mode: summary.StreamModeDetails?.StreamMode ?? '',
-      distribution: summary.RecordDistributionStrategy,
+      placesByKey: placesByKey(summary.RecordDistributionStrategy, summary.StreamModeDetails?.StreamMode),
       recordBytesMax: kibibytes === undefined ? undefined : kibibytes * 1024,
       openShards: summary.OpenShardCount ?? 0,
       encryption: summary.EncryptionType ?? 'NONE',
@@ -192,7 +192,7 @@ class Probe {
   }
 
   async #shards(): Promise<ShardFacts> {
-    const shards = await listShards(this.#client, this.#target, this.#abort.signal);
+    const shards = await listShards(this.#client, this.#target, false, { abortSignal: this.#abort.signal });
     return { open: shards.length, covering: ShardRanges.of(1, shards) !== undefined };
   }
 

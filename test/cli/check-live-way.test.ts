@@ -2,8 +2,10 @@ import { generate } from 'selfsigned';
 import t from 'tap';
 import { createKeyPair } from '../../src/simulator/certificate.ts';
 import { startSimulator } from '../../src/simulator/process.ts';
+import { startConnectProxy } from '../edges/connect-proxy.ts';
+import { metadataServiceFor } from '../edges/metadata-service.ts';
 import { type Answers, startAnsweringServer } from './answering-server.ts';
-import { answered, checked, ordinary } from './live-check.ts';
+import { answered, checked, keys, ordinary } from './live-check.ts';
 
 const always =
   (type: string, message: string): Answers =>
@@ -39,6 +41,30 @@ t.test('no credentials at all', async (t) => {
   const { code, wrong } = await checked(t, 'endpoint = "http://127.0.0.1:1"', { environment: {} });
   t.match(wrong, [{ check: 'credentials', cause: 'no_credentials', cure: /role.*AWS_PROFILE.*AWS_ACCESS_KEY_ID/ }]);
   t.equal(code, 1);
+});
+
+t.test('a profile that is missing, and a role that may not be assumed', async (t) => {
+  const missing = await checked(t, 'endpoint = "http://127.0.0.1:1"\nprofile = "absent"');
+  t.match(missing.wrong, [{ check: 'credentials', cause: 'profile_missing', cure: /AWS_CONFIG_FILE/ }]);
+  const service = await metadataServiceFor(t);
+  service.faults({ stsError: 'AccessDenied' });
+  const environment = { ...keys, ...service.env };
+  const role = 'endpoint = "http://127.0.0.1:1"\nrole_arn = "arn:aws:iam::123456789012:role/delivery"';
+  const denied = await checked(t, role, { environment });
+  t.match(denied.wrong, [{ check: 'credentials', cause: 'role_denied', cure: /sts:AssumeRole on role_arn.*trust/ }]);
+  service.faults({});
+  const assumed = await checked(t, role, { environment });
+  t.match(assumed.findings[0], { result: 'ok', seen: /^from an assumed role, key ASIA\.\.\.\d{4}.*, until 20/ });
+});
+
+t.test('a proxy that refuses, or is not there', async (t) => {
+  const proxy = await startConnectProxy(t, { refuse: 407 });
+  const withUser = proxy.url.replace('//', '//me:very-secret@');
+  const refused = await checked(t, `proxy = "${withUser}"`);
+  t.match(refused.wrong, [{ check: 'way', result: 'error', cause: 'proxy_refuses', cure: /user and password/ }]);
+  t.strictSame(proxy.asked, ['kinesis.us-east-1.amazonaws.com:443']);
+  const absent = await checked(t, 'proxy = "http://127.0.0.1:1"');
+  t.match(absent.wrong, [{ check: 'way', cause: 'proxy_unreachable', cure: /correct proxy/ }]);
 });
 
 t.test('credentials that AWS does not take: expired, unknown, wrong', async (t) => {

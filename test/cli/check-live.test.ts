@@ -84,6 +84,9 @@ t.test('a stream that distributes records by itself is not for aggregates', asyn
   t.equal(code, 0);
   const without = await answered(t, ordinary, { summary, lines: 'aggregation = false' });
   t.strictSame(without.wrong, []);
+  const ordered = await answered(t, ordinary, { summary, lines: 'ordering = "key"' });
+  t.match(ordered.wrong, [{ check: 'distribution', result: 'error', seen: /ordering = "key" cannot hold/ }]);
+  t.equal(ordered.code, 1);
 });
 
 t.test('shards that do not cover all hash keys keep aggregates from being made', async (t) => {

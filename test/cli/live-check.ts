@@ -16,7 +16,7 @@ export interface Finding {
   readonly cure?: string;
 }
 
-const keys = { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'very-secret' };
+export const keys = { AWS_ACCESS_KEY_ID: 'AKIAIOSFODNN7EXAMPLE', AWS_SECRET_ACCESS_KEY: 'very-secret' };
 
 export interface Given {
   readonly environment?: Readonly<Record<string, string>>;
