@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { startSimulator } from '../../src/simulator/process.ts';
 import type { Answers } from './answering-server.ts';
-import { answered, checked, ordinary } from './live-check.ts';
+import { answered, checked, keys, ordinary } from './live-check.ts';
+import { spillway } from './spillway.ts';
 
 const denied =
   (action: string): Answers =>
@@ -110,4 +113,25 @@ t.test('a KMS key that is disabled, denied or throttled', async (t) => {
     t.match(findings[1], { seen: /encrypted with KMS key alias\/orders/ });
     t.equal(code, exit, type);
   }
+});
+
+t.test('for people: a block per stream, a line per finding, the cure below it', async (t) => {
+  const simulator = await startSimulator({ streams: [{ name: 'orders', shards: 2 }] });
+  t.teardown(() => simulator.stop());
+  const file = join(t.testdir(), 'spillway.toml');
+  const stream = (name: string): string =>
+    `[[stream]]\nname = "${name}"\nregion = "us-east-1"\nendpoint = "${simulator.url}"\n`;
+  writeFileSync(file, `${stream('orders')}${stream('clicks')}[[listen]]\nkind = "http"\naddress = "127.0.0.1:0"\n`);
+  const live = ['check', '--live', '--config', file];
+  const { code, stdout, stderr } = await spillway(live, keys);
+  t.equal(code, 1);
+  t.match(stdout, /^stream orders -> orders in us-east-1 at http.*\n {2}ok {7}credentials {3}from the environment/);
+  t.match(stdout, /\n\nstream clicks -> clicks in [^]*\n {2}error {4}describe.*\n {25}cure: correct stream_name/);
+  t.equal(stderr, 'spillway: events of clicks would not be delivered: see the errors above\n');
+  await simulator.faults({ hang: true });
+  const hung = await spillway([...live, '--timeout', '400ms'], keys);
+  t.match(hung, { code: 1, stdout: /does not answer in time \(live_timeout: no answer within 400 ms\)/ });
+  t.match(await spillway([...live, '--timeout', '5'], keys), { code: 2, stderr: /write "5ms"/ });
+  writeFileSync(file, 'x = 1');
+  t.match(await spillway(live, keys), { code: 78, stdout: '' });
 });
