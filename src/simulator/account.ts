@@ -10,7 +10,7 @@ import { type Distribution, Stream, type StreamMode } from './stream.ts';
 import { ApiError } from './wire.ts';
 
 export const accountId = '000000000000';
-const region = 'us-east-1';
+export const region = 'us-east-1';
 
 /** What a kept record costs beside its data: objects, strings, queue entries. An estimate on the high side, in bytes. */
 const recordOverheadBytes = 400;

@@ -3,6 +3,7 @@
  * gathered (or, in counting mode, scanned as it comes), the operation runs, and the faults in force have their say. One per
  * simulator.
  */
+import { type Call, conclude, failure } from './conclusion.ts';
 import { CountingSink } from './counting.ts';
 import {
   createStream,
@@ -18,7 +19,6 @@ import {
   type BodySink,
   collectBody,
   contentLength,
-  type Exchange,
   type RequestHead,
 } from './exchange.ts';
 import { listShards } from './list-shards.ts';
@@ -27,7 +27,7 @@ import { getRecords, getShardIterator } from './read.ts';
 import { mergeShards, splitShard, updateShardCount } from './reshard.ts';
 import { type Operation, operationShapes } from './shapes.ts';
 import { validateRequest } from './validate.ts';
-import { ApiError, answerOf, bodyTooLarge, decodeBody, errorAnswer, type Wire, wireOf } from './wire.ts';
+import { ApiError, answerOf, bodyTooLarge, decodeBody, type Wire, wireOf } from './wire.ts';
 
 const targetPrefix = 'Kinesis_20131202.';
 
@@ -53,14 +53,15 @@ export class KinesisApi implements Application {
 
   #openOperation(operation: Operation, wire: Wire, head: RequestHead): BodySink {
     const { tally, keep } = this.#context;
+    const call: Call = { operation, wire, head };
     tally.count(tally.requests, operation);
     tally.wires[wire]++;
     if (!keep && operation === 'PutRecords' && wire === 'json') {
-      return new CountingSink(this.#context, (exchange, run) => this.#conclude(exchange, wire, run));
+      return new CountingSink(this.#context, (exchange, run) => conclude(this.#context, exchange, call, run));
     }
     return collectBody(contentLength(head), (body, exchange) => {
       if (body !== undefined) tally.bodyBytes += body.length;
-      this.#conclude(exchange, wire, () => {
+      conclude(this.#context, exchange, call, () => {
         if (body === undefined) throw bodyTooLarge();
         const request = validateRequest(operationShapes[operation], decodeBody(wire, body));
         return answerOf(wire, 200, this.#run(operation, request));
@@ -103,44 +104,9 @@ export class KinesisApi implements Application {
     }
   }
 
-  /** Runs the operation and answers, unless a fault strikes. The order of the faults is that of the request's life. */
-  #conclude(exchange: Exchange, wire: Wire, run: () => Answer): void {
-    const { dice } = this.#context;
-    if (dice.plan.hang) return dice.count('hang');
-    if (dice.plan.resetStage === 'before' && dice.strikes('resetShare')) return exchange.destroy();
-    const answer = dice.strikes('share500') ? this.#failure(wire, internalFailure()) : this.#attempt(wire, run);
-    if (dice.plan.resetStage === 'after' && dice.strikes('resetShare')) return exchange.destroy();
-    const cut = dice.strikes('cutShare');
-    const delayMs = dice.delayMs();
-    const send = (): void => (cut ? exchange.cut(answer) : exchange.answer(answer));
-    if (delayMs > 0) setTimeout(send, delayMs);
-    else send();
-  }
-
-  #attempt(wire: Wire, run: () => Answer): Answer {
-    try {
-      return run();
-    } catch (error) {
-      if (error instanceof ApiError) return this.#failure(wire, error);
-      // A bug of the simulator: the client sees what AWS would show, the operator the whole story.
-      process.stderr.write(`simulator: ${error instanceof Error ? error.stack : String(error)}\n`);
-      return this.#failure(wire, internalFailure());
-    }
-  }
-
-  #failure(wire: Wire, error: ApiError): Answer {
-    const { tally } = this.#context;
-    tally.count(tally.errors, error.type);
-    return errorAnswer(wire, error);
-  }
-
   #refuse(wire: Wire, error: ApiError): BodySink {
-    return discardBody(this.#failure(wire, error));
+    return discardBody(failure(this.#context, wire, error));
   }
-}
-
-function internalFailure(): ApiError {
-  return new ApiError('InternalFailure', '', 500);
 }
 
 function discardBody(answer: Answer): BodySink {

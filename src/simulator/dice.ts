@@ -5,13 +5,19 @@
 import type { FaultName, FaultPlan } from './faults.ts';
 import { RandomSequence } from './random-sequence.ts';
 
+/** Faults whose value is the share of what they strike. */
+type ShareName = Extract<FaultName, `${string}Share` | 'share500' | 'shareFailedRecords'>;
+
 export class Dice {
   #plan: FaultPlan;
+  #meetsShards: boolean;
+  #slowed = false;
   #random: RandomSequence;
   readonly #fired = new Map<FaultName, number>();
 
   constructor(plan: FaultPlan) {
     this.#plan = plan;
+    this.#meetsShards = plan.throttle || plan.hotShards.length > 0 || plan.slowShards.length > 0;
     this.#random = new RandomSequence(plan.seed);
   }
 
@@ -22,23 +28,51 @@ export class Dice {
   /** Puts `plan` in force and starts the generator anew from its seed. */
   load(plan: FaultPlan): void {
     this.#plan = plan;
+    this.#meetsShards = plan.throttle || plan.hotShards.length > 0 || plan.slowShards.length > 0;
     this.#random = new RandomSequence(plan.seed);
   }
 
   /** Whether the fault `name`, whose value is a share, strikes now; counts it if so. A share of 0 draws nothing. */
-  strikes(name: 'share500' | 'shareFailedRecords' | 'resetShare' | 'cutShare'): boolean {
+  strikes(name: ShareName): boolean {
     const share = this.#plan[name];
     if (share === 0 || this.#random.next() >= share) return false;
     this.count(name);
     return true;
   }
 
-  /** Milliseconds that the next answer has to wait. */
-  delayMs(): number {
-    const { latencyMs, latencyJitterMs } = this.#plan;
-    if (latencyMs === 0 && latencyJitterMs === 0) return 0;
-    this.count('latencyMs');
-    return latencyMs + (latencyJitterMs === 0 ? 0 : this.#random.next() * latencyJitterMs);
+  /** A whole number of 0 .. `count` - 1. */
+  below(count: number): number {
+    return this.#random.below(count);
+  }
+
+  /** Whether a record's shard matters to any fault in force: without one, nobody asks further. */
+  get meetsShards(): boolean {
+    return this.#meetsShards;
+  }
+
+  /** A record of the request that is running goes to one of `slowShards`. */
+  slow(): void {
+    this.#slowed = true;
+  }
+
+  /** Whether the request that has just run met a slow shard; asked once for each request. */
+  takeSlowed(): boolean {
+    const slowed = this.#slowed;
+    this.#slowed = false;
+    if (slowed) this.count('slowShards');
+    return slowed;
+  }
+
+  /** Milliseconds that an answer has to wait. */
+  delayMs(slowed: boolean): number {
+    const { latencyMs, latencyJitterMs, lateMs, slowShardMs } = this.#plan;
+    let delayMs = 0;
+    if (latencyMs > 0 || latencyJitterMs > 0) {
+      this.count('latencyMs');
+      delayMs += latencyMs + (latencyJitterMs === 0 ? 0 : this.#random.next() * latencyJitterMs);
+    }
+    if (this.strikes('lateShare')) delayMs += lateMs;
+    return slowed ? delayMs + slowShardMs : delayMs;
   }
 
   /** Counts one strike of a fault that is not a share. */

@@ -6,9 +6,16 @@ let requestCount = 0;
 let dateText = '';
 let dateSecond = -1;
 
+/** How far the clock that answers tell is ahead: the fault `clockOffsetMs`. */
+let clockOffsetMs = 0;
+
+export function setClockOffset(offsetMs: number): void {
+  clockOffsetMs = offsetMs;
+}
+
 /** Clients take the server's time from this header; it changes once a second. */
 function date(): string {
-  const second = Math.floor(Date.now() / 1_000);
+  const second = Math.floor((Date.now() + clockOffsetMs) / 1_000);
   if (second !== dateSecond) {
     dateSecond = second;
     dateText = new Date(second * 1_000).toUTCString();

@@ -85,7 +85,7 @@ function nextPage(request: ListShardsRequest): Page {
   if (Date.now() - madeMs > tokenLifeMs) {
     throw new ApiError('ExpiredNextTokenException', 'The NextToken is older than 300 seconds.');
   }
-  return page as Page;
+  return page;
 }
 
 function readToken(token: string): Page & { readonly madeMs: number } {

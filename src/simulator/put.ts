@@ -4,9 +4,10 @@
  */
 import { type Account, accountId, type StreamReference } from './account.ts';
 import type { Dice } from './dice.ts';
+import type { FaultPlan } from './faults.ts';
 import { hashKeyMax } from './hash-key.ts';
 import { requestBytesMax } from './shapes.ts';
-import type { Shard } from './shard.ts';
+import type { Rates, Shard } from './shard.ts';
 import type { Stream } from './stream.ts';
 import type { Tally } from './tally.ts';
 import { dataTooLong, throwViolations } from './validate.ts';
@@ -27,7 +28,7 @@ export interface PutRecordsRequest extends StreamReference {
 }
 
 interface Refusal {
-  readonly code: 'ProvisionedThroughputExceededException' | 'InternalFailure';
+  readonly code: FaultPlan['failedRecordType'];
   readonly message: string;
 }
 
@@ -105,21 +106,41 @@ function checkOrdering(stream: Stream, sequenceNumber: string | undefined): void
 
 /** Asks faults and budgets whether `shard` takes a record of `bytes`; undefined: it does. Counts refusals. */
 export function refusalOf(context: PutContext, shard: Shard, bytes: number, nowMs: number): Refusal | undefined {
-  const { dice, tally } = context;
+  const { dice } = context;
   if (dice.strikes('shareFailedRecords')) {
-    tally.failedRecords++;
-    return { code: 'InternalFailure', message: 'Internal service failure.' };
+    context.tally.failedRecords++;
+    const code = dice.plan.failedRecordType;
+    return code === 'ProvisionedThroughputExceededException' ? rateExceeded(shard) : { code, message: messages[code] };
   }
-  const { throttle, shardBytesPerSecond, shardRecordsPerSecond } = dice.plan;
-  if (throttle && !shard.spend(bytes, nowMs, shardBytesPerSecond, shardRecordsPerSecond)) {
-    dice.count('throttle');
-    tally.failedRecords++;
-    return {
-      code: 'ProvisionedThroughputExceededException',
-      message: `Rate exceeded for shard ${shard.id} in stream ${shard.stream.name} under account ${accountId}.`,
-    };
-  }
-  return undefined;
+  return dice.meetsShards ? refusalOfShard(context, shard, bytes, nowMs) : undefined;
+}
+
+const messages = {
+  InternalFailure: 'Internal service failure.',
+  KMSThrottlingException: 'The request was denied due to request throttling.',
+};
+
+function rateExceeded(shard: Shard): Refusal {
+  return {
+    code: 'ProvisionedThroughputExceededException',
+    message: `Rate exceeded for shard ${shard.id} in stream ${shard.stream.name} under account ${accountId}.`,
+  };
+}
+
+function refusalOfShard({ dice, tally }: PutContext, shard: Shard, bytes: number, nowMs: number): Refusal | undefined {
+  const { plan } = dice;
+  if (plan.slowShards.includes(shard.index)) dice.slow();
+  const hot = plan.hotShards.includes(shard.index);
+  if (!hot && !plan.throttle) return undefined;
+  const rates: Rates = {
+    bytesPerSecond: hot ? plan.hotShardBytesPerSecond : plan.shardBytesPerSecond,
+    recordsPerSecond: hot ? plan.hotShardRecordsPerSecond : plan.shardRecordsPerSecond,
+    burstSeconds: plan.shardBurstSeconds,
+  };
+  if (shard.spend(bytes, nowMs, rates)) return undefined;
+  dice.count(hot ? 'hotShards' : 'throttle');
+  tally.failedRecords++;
+  return rateExceeded(shard);
 }
 
 /** Counts and, unless counting mode says otherwise, keeps a record; returns its sequence number. */

@@ -30,6 +30,13 @@ interface Budget {
   refilledMs: number;
 }
 
+/** How fast budgets come back, and how many seconds' worth of it they hold and begin with. */
+export interface Rates {
+  readonly bytesPerSecond: number;
+  readonly recordsPerSecond: number;
+  readonly burstSeconds: number;
+}
+
 /** Hash keys from one to the other, both included. */
 export interface HashRange {
   readonly startingHash: bigint;
@@ -47,6 +54,8 @@ export interface Birth {
 
 export class Shard {
   readonly stream: Stream;
+  /** Counts the stream's shards from 0; `id` ends with it. */
+  readonly index: number;
   readonly id: string;
   readonly startingHash: bigint;
   readonly endingHash: bigint;
@@ -62,6 +71,7 @@ export class Shard {
 
   constructor(stream: Stream, index: number, range: HashRange, birth: Birth) {
     this.stream = stream;
+    this.index = index;
     this.id = `shardId-${String(index).padStart(12, '0')}`;
     this.startingHash = range.startingHash;
     this.endingHash = range.endingHash;
@@ -112,15 +122,16 @@ export class Shard {
     return this.#nextCounter++;
   }
 
-  /** Whether the shard's budgets allow a record of `bytes` now, and if so, spends them. Budgets hold one second's worth. */
-  spend(bytes: number, nowMs: number, bytesPerSecond: number, recordsPerSecond: number): boolean {
-    const budget = this.#budget ?? { bytes: bytesPerSecond, records: recordsPerSecond, refilledMs: nowMs };
+  /** Whether the shard's budgets allow a record of `bytes` now, and if so, spends them. */
+  spend(bytes: number, nowMs: number, { bytesPerSecond, recordsPerSecond, burstSeconds }: Rates): boolean {
+    const [bytesMost, recordsMost] = [bytesPerSecond * burstSeconds, recordsPerSecond * burstSeconds];
+    const budget = this.#budget ?? { bytes: bytesMost, records: recordsMost, refilledMs: nowMs };
     this.#budget = budget;
     const seconds = Math.max(0, nowMs - budget.refilledMs) / 1_000;
     budget.refilledMs = nowMs;
-    budget.bytes = Math.min(bytesPerSecond, budget.bytes + seconds * bytesPerSecond);
-    budget.records = Math.min(recordsPerSecond, budget.records + seconds * recordsPerSecond);
-    if (budget.records < 1 || budget.bytes < Math.min(bytes, bytesPerSecond)) return false;
+    budget.bytes = Math.min(bytesMost, budget.bytes + seconds * bytesPerSecond);
+    budget.records = Math.min(recordsMost, budget.records + seconds * recordsPerSecond);
+    if (budget.records < 1 || budget.bytes < Math.min(bytes, bytesMost)) return false;
     budget.bytes -= bytes;
     budget.records -= 1;
     return true;

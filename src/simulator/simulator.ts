@@ -9,6 +9,7 @@ import { KinesisApi } from './api.ts';
 import { Dice } from './dice.ts';
 import type { Application } from './exchange.ts';
 import { type FaultPlan, noFaults, planOf } from './faults.ts';
+import { setClockOffset } from './headers.ts';
 import { Listener } from './listener.ts';
 import { Resharder } from './resharder.ts';
 import { Tally } from './tally.ts';
@@ -59,6 +60,7 @@ export async function createSimulator(options: SimulatorOptions): Promise<Simula
   const enforce = (plan: FaultPlan): Promise<void> => {
     dice.load(plan);
     resharder.follow(plan);
+    setClockOffset(plan.clockOffsetMs);
     return refuse(plan.refuse);
   };
   const parts: AdminParts = { account, dice, tally, seed: initial.plan.seed, enforce };

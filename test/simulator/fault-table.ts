@@ -13,6 +13,9 @@ function rows(): string[][] {
         'least' in fault ? `${fault.whole ? 'whole number' : 'number'}, ${fault.least} .. ${fault.most}` : '',
       boolean: () => 'true or false',
       choice: () => ('values' in fault ? fault.values.map(code).join(' or ') : ''),
+      text: () => ('takes' in fault ? fault.takes : ''),
+      names: () => ('takes' in fault ? `list of ${fault.takes}` : ''),
+      numbers: () => ('takes' in fault ? `list of ${fault.takes}` : ''),
     }[fault.type]();
     return [`\`${name}\``, takes, code(initial[name as keyof typeof initial]), fault.sentence];
   });

@@ -30,7 +30,18 @@ t.test('POST /_sim/faults answers the whole plan, and {} is none', async (t) => 
 
 t.test('all mistakes of an order are named, and nothing of it is done', async (t) => {
   await simulator.faults({ latencyMs: 1 });
-  const order = { latencyMs: -1, share500: 1.1, throttle: 1, resetStage: 'x', shares: 1, seed: 0.5 };
+  const order = {
+    latencyMs: -1,
+    share500: 1.1,
+    throttle: 1,
+    resetStage: 'x',
+    shares: 1,
+    seed: 0.5,
+    errorType: 'no type',
+    errorOperations: ['PutRecord', 'Put'],
+    hotShards: [0, -1],
+    slowShards: 1,
+  };
   const failure = await failureOf(simulator.faults(order));
   for (const name of Object.keys(order)) t.match(failure.message, new RegExp(`${name}: `));
   t.match(failure.message, /there are latencyMs, latencyJitterMs/);
