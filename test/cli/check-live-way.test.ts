@@ -4,12 +4,8 @@ import { createKeyPair } from '../../src/simulator/certificate.ts';
 import { startSimulator } from '../../src/simulator/process.ts';
 import { startConnectProxy } from '../edges/connect-proxy.ts';
 import { metadataServiceFor } from '../edges/metadata-service.ts';
-import { type Answers, startAnsweringServer } from './answering-server.ts';
-import { answered, checked, keys, ordinary } from './live-check.ts';
-
-const always =
-  (type: string, message: string): Answers =>
-  () => ({ type, message });
+import { startAnsweringServer } from './answering-server.ts';
+import { answered, checked, keys, ordinary, simulated } from './live-check.ts';
 
 t.test('nothing listens, nothing answers, nothing is found', async (t) => {
   const simulator = await startSimulator({ streams: [{ name: 'orders' }] });
@@ -27,13 +23,11 @@ t.test('nothing listens, nothing answers, nothing is found', async (t) => {
 });
 
 t.test('what fails inside Kinesis, or breaks connections, is told apart', async (t) => {
-  const simulator = await startSimulator({ streams: [{ name: 'orders' }] });
-  t.teardown(() => simulator.stop());
-  await simulator.faults({ share500: 1 });
-  const failing = await checked(t, `endpoint = "${simulator.url}"`);
+  const failing = await simulated(t, { share500: 1 });
   t.match(failing.wrong, [{ check: 'way', cause: 'service_error', cure: /Health Dashboard/ }]);
-  await simulator.faults({ resetShare: 1 });
-  const reset = await checked(t, `endpoint = "${simulator.url}"`);
+  const away = await simulated(t, { errorShare: 1, errorType: 'ServiceUnavailable' });
+  t.match(away.wrong, [{ check: 'way', cause: 'service_error' }]);
+  const reset = await simulated(t, { resetShare: 1 });
   t.match(reset.wrong, [{ check: 'way', cause: 'reset', cure: /firewall/ }]);
 });
 
@@ -89,23 +83,15 @@ t.test('credentials that AWS does not take: expired, unknown, wrong', async (t) 
     ],
   ];
   for (const [type, message, cause, cure] of cases) {
-    const { code, wrong, asked } = await answered(t, always(type, message));
+    const { code, wrong, asked } = await simulated(t, { errorShare: 1, errorType: type });
     t.match(wrong, [{ check: 'credentials', result: 'error', cause, seen: message, cure }], type);
-    t.strictSame(asked, ['DescribeStreamSummary'], 'one question is enough');
+    t.strictSame(asked, { DescribeStreamSummary: 1 }, 'one question is enough');
     t.equal(code, 1);
   }
 });
 
 t.test('a clock that is hours behind is named, and does not keep events from being delivered', async (t) => {
-  const clockAheadMs = 3 * 3_600_000;
-  const strict: Answers = (_, headers) => {
-    const signed = String(headers['x-amz-date']).replace(/^(....)(..)(..)T(..)(..)(..)Z$/, '$1-$2-$3T$4:$5:$6Z');
-    const apartMs = Math.abs(Date.now() + clockAheadMs - Date.parse(signed));
-    return apartMs < 300_000
-      ? undefined
-      : { type: 'InvalidSignatureException', message: `Signature expired: ${signed} is now earlier than the limit` };
-  };
-  const { code, wrong } = await answered(t, strict, { clockAheadMs });
+  const { code, wrong } = await simulated(t, { clockOffsetMs: 3 * 3_600_000 });
   t.match(wrong, [{ check: 'clock', result: 'warning', cause: 'clock_skewed', seen: /^3h behind/, cure: /NTP/ }]);
   t.equal(code, 0);
 });

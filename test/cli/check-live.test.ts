@@ -2,24 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { startSimulator } from '../../src/simulator/process.ts';
-import type { Answers } from './answering-server.ts';
-import { answered, checked, keys, ordinary } from './live-check.ts';
+import { answered, keys, ordinary, simulated } from './live-check.ts';
 import { spillway } from './spillway.ts';
 
-const denied =
-  (action: string): Answers =>
-  (operation) =>
-    operation === action
-      ? {
-          type: 'AccessDeniedException',
-          message: `User: arn:aws:iam::123456789012:user/app is not authorized to perform: kinesis:${operation}`,
-        }
-      : undefined;
-
 t.test('where all is well, it says what it saw and ends with 0', async (t) => {
-  const simulator = await startSimulator({ streams: [{ name: 'orders', shards: 4 }] });
-  t.teardown(() => simulator.stop());
-  const { code, findings, wrong } = await checked(t, `endpoint = "${simulator.url}"`);
+  const { code, findings, wrong, asked, accepted } = await simulated(t, {});
   t.strictSame(wrong, []);
   t.equal(code, 0);
   t.match(findings, [
@@ -32,13 +19,12 @@ t.test('where all is well, it says what it saw and ends with 0', async (t) => {
     { check: 'clock' },
     { check: 'latency', seen: /^\d+\.\d ms/ },
   ]);
-  t.match(await simulator.stats(), { records: { accepted: 0 }, requests: { PutRecords: 5 } }, 'nothing was written');
+  t.match(asked, { PutRecords: 5 });
+  t.equal(accepted, 0, 'nothing was written');
 });
 
 t.test('a stream that is not there', async (t) => {
-  const simulator = await startSimulator({ streams: [{ name: 'others' }] });
-  t.teardown(() => simulator.stop());
-  const { code, wrong, stderr } = await checked(t, `endpoint = "${simulator.url}"`);
+  const { code, wrong, stderr } = await simulated(t, {}, { name: 'others' });
   t.match(wrong, [{ result: 'error', cause: 'stream_missing', cure: /stream_name, region.*create-stream .*orders$/ }]);
   t.equal(wrong.length, 1, 'told once');
   t.equal(code, 1);
@@ -46,13 +32,13 @@ t.test('a stream that is not there', async (t) => {
 });
 
 t.test('a stream that takes smaller records than the configuration is a warning', async (t) => {
-  const { code, wrong } = await answered(t, ordinary, { lines: 'record_bytes_max = "2000KiB"' });
+  const { code, wrong } = await simulated(t, {}, {}, 'record_bytes_max = "2000KiB"');
   t.match(wrong, [{ check: 'record_size', result: 'warning', cure: /record_bytes_max = "1MiB", or .*-ki-b 2000$/ }]);
   t.equal(code, 0);
 });
 
 t.test('each of the three permissions, when it is missing, by its name', async (t) => {
-  const describe = await answered(t, denied('DescribeStreamSummary'));
+  const describe = await simulated(t, { denyOperations: ['DescribeStreamSummary'] });
   t.match(describe.wrong, [
     {
       check: 'describe',
@@ -61,15 +47,20 @@ t.test('each of the three permissions, when it is missing, by its name', async (
       cure: /kinesis:DescribeStreamSummary on orders/,
     },
   ]);
-  const shards = await answered(t, denied('ListShards'));
+  const shards = await simulated(t, { denyOperations: ['ListShards'] });
   t.match(shards.wrong, [
     { check: 'shards', result: 'warning', seen: /nothing is aggregated/, cure: /kinesis:ListShards on arn:aws/ },
   ]);
-  const write = await answered(t, denied('PutRecords'));
+  const write = await simulated(t, { denyOperations: ['PutRecords'] });
   t.match(write.wrong, [
     { check: 'write', result: 'error', cause: 'access_denied', cure: /kinesis:PutRecords on arn/ },
   ]);
   t.strictSame([describe.code, shards.code, write.code], [0, 0, 1]);
+});
+
+t.test('the key that encrypts a stream is named', async (t) => {
+  const { findings } = await answered(t, ordinary, { summary: { EncryptionType: 'KMS', KeyId: 'alias/orders' } });
+  t.match(findings[1], { result: 'ok', seen: /encrypted with KMS key alias\/orders/ });
 });
 
 t.test('a stream that is being deleted', async (t) => {
@@ -79,15 +70,15 @@ t.test('a stream that is being deleted', async (t) => {
 });
 
 t.test('a stream that distributes records by itself is not for aggregates', async (t) => {
-  const summary = { RecordDistributionStrategy: 'AUTO' };
-  const { code, wrong } = await answered(t, ordinary, { summary });
+  const auto = { mode: 'ON_DEMAND', distribution: 'AUTO' } as const;
+  const { code, wrong } = await simulated(t, {}, auto);
   t.match(wrong, [
     { check: 'distribution', result: 'warning', cause: 'distribution_auto', cure: /aggregation = false/ },
   ]);
   t.equal(code, 0);
-  const without = await answered(t, ordinary, { summary, lines: 'aggregation = false' });
+  const without = await simulated(t, {}, auto, 'aggregation = false');
   t.strictSame(without.wrong, []);
-  const ordered = await answered(t, ordinary, { summary, lines: 'ordering = "key"' });
+  const ordered = await simulated(t, {}, auto, 'ordering = "key"');
   t.match(ordered.wrong, [{ check: 'distribution', result: 'error', seen: /ordering = "key" cannot hold/ }]);
   t.equal(ordered.code, 1);
 });
@@ -100,17 +91,14 @@ t.test('shards that do not cover all hash keys keep aggregates from being made',
 });
 
 t.test('a KMS key that is disabled, denied or throttled', async (t) => {
-  const summary = { EncryptionType: 'KMS', KeyId: 'alias/orders' };
   const cases: readonly (readonly [string, string, number, RegExp])[] = [
     ['KMSDisabledException', 'kms_disabled', 1, /enable-key/],
     ['KMSAccessDeniedException', 'kms_denied', 1, /kms:GenerateDataKey/],
     ['KMSThrottlingException', 'kms_throttled', 0, /quota/],
   ];
   for (const [type, cause, exit, cure] of cases) {
-    const failing: Answers = (operation) => (operation === 'PutRecords' ? { type, message: 'of KMS' } : undefined);
-    const { code, findings, wrong } = await answered(t, failing, { summary });
+    const { code, wrong } = await simulated(t, { errorShare: 1, errorType: type, errorOperations: ['PutRecords'] });
     t.match(wrong, [{ check: 'write', cause, cure }]);
-    t.match(findings[1], { seen: /encrypted with KMS key alias\/orders/ });
     t.equal(code, exit, type);
   }
 });

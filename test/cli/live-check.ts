@@ -5,6 +5,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import type { StreamSpec } from '../../src/simulator/account.ts';
+import { startSimulator } from '../../src/simulator/process.ts';
 import { type Answers, type ServerOptions, startAnsweringServer } from './answering-server.ts';
 import { spillway } from './spillway.ts';
 
@@ -39,7 +41,20 @@ export async function checked(t: Test, lines: string, { environment = keys, ca }
   return { ...ended, findings, wrong: findings.filter(({ result }) => result !== 'ok') };
 }
 
-/** The same against a server that answers what AWS answers. */
+/** The same against a simulator with one stream "orders" and these faults; `asked`: how many requests of each operation it got. */
+export async function simulated(t: Test, faults: object, stream: Partial<StreamSpec> = {}, lines = '') {
+  const simulator = await startSimulator({ streams: [{ shards: 4, name: 'orders', ...stream }] });
+  try {
+    await simulator.faults(faults);
+    const report = await checked(t, `endpoint = "${simulator.url}"\n${lines}`);
+    const { requests, records } = await simulator.stats();
+    return { ...report, asked: requests, accepted: records.accepted };
+  } finally {
+    await simulator.stop();
+  }
+}
+
+/** The same against a server with what the simulator does not have: states and keys of a stream, certificates, strange answers. */
 export async function answered(
   t: Test,
   answers: Answers,
