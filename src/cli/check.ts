@@ -1,9 +1,9 @@
 /**
  * `spillway check`: every mistake of a configuration at once, or a summary of what would run. Main thread; starts nothing and
- * touches neither sockets nor the state directory.
+ * touches no state directory, and only with `--live` the network (cli/check-live.ts).
  */
-import { Command } from 'commander';
-import { formatDuration, formatSize } from '../base/units.ts';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { formatDuration, formatSize, parseDuration } from '../base/units.ts';
 import type { Config, ListenConfig, LoadedConfig } from '../daemon/config.ts';
 import { memoryOf } from '../daemon/demand.ts';
 import { loadNamed } from '../daemon/load.ts';
@@ -15,12 +15,26 @@ interface Flags {
   readonly json?: true;
   readonly schema?: true;
   readonly table?: true;
+  readonly live?: true;
+  readonly timeout: number;
 }
+
+/** Longer than the slowest chain of credentials takes to give up, and shorter than a service manager waits for a start. */
+const timeoutDefault = '20s';
 
 export function command(): Command {
   return new Command('check')
     .description('find every mistake of a configuration')
     .option('-c, --config <file>', 'the configuration; else SPILLWAY_CONFIG, else /etc/spillway/spillway.toml')
+    .option(
+      '--live',
+      'also ask Kinesis: credentials, permissions, limits, a dry run of PutRecords; ends with 1 on errors',
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'of --live: time for all questions about one stream')
+        .argParser(durationOf)
+        .default(parseDuration(timeoutDefault), timeoutDefault),
+    )
     .option('--json', 'print the result as JSON')
     .option('--schema', 'print the JSON Schema of the configuration instead')
     .option('--table', 'print the table of all options as Markdown instead')
@@ -34,18 +48,45 @@ async function check(flags: Flags): Promise<void> {
   } else if (flags.table) {
     process.stdout.write(optionTableMarkdown());
   } else {
-    report(loadNamed(flags.config), flags.json === true);
+    const loaded = loadNamed(flags.config);
+    if (loaded.ok && flags.live) await reportLive(loaded.config, flags);
+    else report(loaded, flags.json === true);
   }
 }
 
 function report(loaded: LoadedConfig, json: boolean): void {
-  if (json) print(JSON.stringify(loaded, undefined, 2));
+  if (json) print(JSON.stringify(loaded, withoutPassword, 2));
   if (!loaded.ok) {
     if (!json) throw configError(loaded.mistakes);
     process.exitCode = 78;
   } else if (!json) {
     print(summary(loaded.config));
   }
+}
+
+async function reportLive(config: Config, { json, timeout }: Flags): Promise<void> {
+  const { checkLive, liveFailure, liveText } = await import('./check-live.ts');
+  const live = await checkLive(config, timeout);
+  print(json ? JSON.stringify({ ok: live.result !== 'error', ...live }, undefined, 2) : liveText(live));
+  const failure = liveFailure(live);
+  // A name server or a metadata service that is still being asked would keep the process: the answer is out.
+  if (failure === undefined) process.stdout.write('', () => process.exit(0));
+  else throw failure;
+}
+
+/** The URL of a proxy may hold a password, which is nobody's business who reads a report. */
+function withoutPassword(key: string, value: unknown): unknown {
+  return key === 'proxy' && typeof value === 'string' ? value.replace(/:[^:@/]*@/, ':...@') : value;
+}
+
+function durationOf(text: string): number {
+  try {
+    const ms = parseDuration(text);
+    if (ms > 0) return ms;
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
+  throw new InvalidArgumentError('must be longer than 0');
 }
 
 function summary(config: Config): string {

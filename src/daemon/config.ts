@@ -137,9 +137,12 @@ stream = "orders"
   return loadConfig({ ...source, text, file: 'the built-in configuration of --embedded' });
 }
 
-/** The same configuration with every stream at another endpoint: that of the simulator inside. */
+/** The same configuration with every stream at another endpoint, that of the simulator inside, which no proxy leads to. */
 export function withEndpoint(config: Config, endpoint: string, caFile: string | undefined): Config {
-  return { ...config, streams: nonEmpty(config.streams.map((stream) => ({ ...stream, endpoint, caFile }))) };
+  return {
+    ...config,
+    streams: nonEmpty(config.streams.map((stream) => ({ ...stream, endpoint, caFile, proxy: undefined }))),
+  };
 }
 
 function streamConfig(values: SectionValues<'stream'>, regionVariable: string): StreamConfig {

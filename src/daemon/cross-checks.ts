@@ -58,6 +58,9 @@ function* checkStream(stream: Table<'stream'>, { dlq, regionVariable }: Tables):
   if (!stream.wrote('stream_arn') && !stream.wrote('region') && regionVariable === undefined) {
     yield stream.mistake('region', 'missing: write region = "eu-west-1", give stream_arn, or set AWS_REGION');
   }
+  if (stream.wrote('external_id') && !stream.wrote('role_arn')) {
+    yield stream.mistake('external_id', 'belongs to a role: write role_arn too, or remove it');
+  }
   if (lingerMs !== undefined && deadlineMs !== undefined && lingerMs >= deadlineMs) {
     yield stream.mistake('linger', 'must be shorter than deadline, or events expire while they wait for company');
   }

@@ -34,6 +34,7 @@ import { LanePool } from '../threads/pool.ts';
 import type { startWorkers } from '../threads/workers.ts';
 import type { Config } from './config.ts';
 import { type Credentials, deliveryOptions, planInput } from './demand.ts';
+import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
@@ -64,6 +65,7 @@ export class Daemon {
   readonly #plan: ArenaPlan;
   readonly #arena: Arena;
   readonly #counters: MainCounters;
+  readonly #failures: FailureLog;
   readonly #startedMs: number;
   #state: 'starting' | 'ready' | 'draining' | 'stopped' = 'starting';
   /** By lane, then by stream. */
@@ -82,6 +84,7 @@ export class Daemon {
   constructor(options: DaemonOptions) {
     this.#options = options;
     this.#startedMs = options.clock.nowMs();
+    this.#failures = new FailureLog(options.log, options.config.streams, () => options.clock.nowMs());
     this.#plan = planArena(planInput(options.config));
     this.#arena = createArena(this.#plan.length);
     this.#counters = new MainCounters(this.#arena, this.#plan.mainCounters);
@@ -252,8 +255,6 @@ export class Daemon {
   }
 
   #heard(lane: number, message: FromLane): void {
-    const { config, log } = this.#options;
-    const streamName = (index: number): string => config.streams[index]?.name ?? '';
     switch (message.type) {
       case 'ready':
       case 'drained':
@@ -264,16 +265,12 @@ export class Daemon {
       case 'latency':
         return this.#telemetry.laneLatencies(lane, message.latencies);
       case 'request_failed':
-        return log.warn('error', `a request failed: ${message.message}`, {
-          code: message.code,
-          retryable: true,
-          stream: streamName(message.stream),
-          lane,
-        });
+        return this.#failures.failed(lane, message);
       case 'survey':
         return this.#surveyed(lane, message);
       case 'breaker':
         this.#logBreaker('stream', lane, message.stream, message.from, message.to, message.cause);
+        if (breakerStateNames[message.to as BreakerState] === 'closed') this.#failures.recovered(message.stream);
         this.#admission.refresh();
         // PROTOCOL.md counts from closed over half open to open.
         for (const listener of this.#listeners) listener.tellBreaker?.(message.stream, [0, 2, 1][message.to] ?? 0);

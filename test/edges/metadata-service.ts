@@ -49,7 +49,7 @@ const roleName = 'spillway-role';
 const metadataToken = 'metadata-token';
 const rolePath = '/latest/meta-data/iam/security-credentials/';
 
-export async function metadataServiceFor(t: Test): Promise<MetadataService> {
+export async function metadataServiceFor(t: Pick<Test, 'teardown'>): Promise<MetadataService> {
   const service = new Service();
   const server = createServer((request, response) => void service.serve(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -26,7 +26,7 @@ export const borders: Readonly<Record<string, Border>> = {
   batch:     border('base ring'),
   breaker:   border('base'),
   observe:   border('base ring edges', 'hdr-histogram-js pino asciichart'),
-  edges:     border('base ring batch', '@aws-sdk/client-kinesis @aws-sdk/core @smithy/node-http-handler @smithy/types koffi'),
+  edges:     border('base ring batch', '@aws-sdk/client-kinesis @aws-sdk/core @smithy/node-http-handler @smithy/types @aws-sdk/credential-provider-node @aws-sdk/credential-provider-ini @aws-sdk/nested-clients koffi'),
   dlq:       border('base ring edges observe', 'mnemonist'),
   ingress:   border('base ring breaker observe edges dlq', 'mnemonist'),
   deliver:   border('base ring batch breaker observe edges dlq', 'mnemonist'),
