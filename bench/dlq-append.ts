@@ -30,7 +30,7 @@ const stream = 'orders';
 const keyBytes = 10;
 const keyOffset = 65_536;
 const blocks = { offset: MiB, length: MiB, count: 8 };
-const replayWindow = { offset: 9 * MiB, length: MiB };
+const replayWindows = { offset: 9 * MiB, length: MiB, count: 1 };
 const arena = createArena(10 * MiB);
 arena.buffer.fill(0x78, keyOffset, keyOffset + 4_096);
 
@@ -47,7 +47,7 @@ async function appending(directory: string, dataBytes: number, fsync: FsyncPolic
     fsync,
     arena,
     blocks,
-    replayWindow,
+    replayWindows,
     eventBytesMax: [MiB],
     streams: [stream],
     files: realFiles,

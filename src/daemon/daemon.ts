@@ -38,6 +38,7 @@ import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
+import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
@@ -103,16 +104,7 @@ export class Daemon {
     this.#dlq = await this.#openDlq();
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
-    this.#replayer = new Replayer({
-      dlq: this.#dlq,
-      admission: this.#admission,
-      rings: this.#rings.map(({ ring }) => ring),
-      counters: this.#counters,
-      nowMs: () => clock.nowMs(),
-      share: config.dlq.replayShare,
-      openAfterMs: config.breaker.openAfterMs,
-      onFailure: (error) => log.failure(error),
-    });
+    this.#replayer = this.#createReplayer();
     await lanesReady;
     this.#listeners = await openListeners({
       config,
@@ -357,6 +349,39 @@ export class Daemon {
     });
   }
 
+  #createReplayer(): Replayer {
+    const { config, clock, log } = this.#options;
+    const dlq = this.#dlq;
+    const nowMs = (): number => clock.nowMs();
+    const streams = Array.from(
+      { length: dlq.queueCount },
+      (_, stream) =>
+        new StreamReplay({
+          stream,
+          cursor: dlq.cursor(stream),
+          spilledEvents: () => dlq.spilledEvents(stream),
+          checkpoint: (position) => dlq.checkpoint(stream, position),
+          target: this.#admission,
+          rings: this.#ringsOf(stream).map(({ ring }) => ring),
+          counters: this.#counters,
+          nowMs,
+          share: config.dlq.replayShare,
+          openAfterMs: config.breaker.openAfterMs,
+        }),
+    );
+    return new Replayer({
+      streams,
+      areWindowsTaken: () => dlq.areWindowsTaken,
+      nowMs,
+      onFailure: (error) => log.failure(error),
+    });
+  }
+
+  /** One per lane; none of the queue of streams that are not configured. */
+  #ringsOf(stream: number): AdmissionRing[] {
+    return this.#rings.filter((_, i) => i % this.#options.config.streams.length === stream);
+  }
+
   #createOverflow(): Overflow {
     let writable = true;
     return {
@@ -415,7 +440,7 @@ export class Daemon {
   async #openDlq(): Promise<Dlq> {
     const { config, clock, random, log } = this.#options;
     const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
-    const { dlqBlocks, replayWindow } = this.#plan;
+    const { dlqBlocks, replayWindows } = this.#plan;
     const dlq = await openDlq({
       directory: join(config.daemon.stateDir, 'dlq'),
       maxBytes,
@@ -425,8 +450,8 @@ export class Daemon {
           ? { kind: 'interval', intervalMs: fsyncIntervalMs }
           : { kind: fsyncIntervalMs },
       arena: this.#arena,
-      blocks: { offset: dlqBlocks.offset, length: dlqBlocks.length / dlqBlocks.count, count: dlqBlocks.count },
-      replayWindow,
+      blocks: dlqBlocks,
+      replayWindows,
       streams: config.streams.map(({ name }) => name),
       files: realFiles,
       clock: {

@@ -1,36 +1,59 @@
 /**
- * How far spills were replayed: the one small file that changes in place. Main thread.
+ * How far the spills of each stream were replayed: the one small file that changes in place. Main thread.
  *
  * ```
- *  0 u32 magic "SPLC"   4 u32 version   8 f64 position   16 f64 written, milliseconds since 1970   24 u32 zero   28 u32 CRC of 0..27
+ *  header, 32 bytes                                               per configured stream               end
+ *   0 u32 magic "SPLC"   4 u32 version: 2                          +0  f64 position                    u32 CRC of all before
+ *   8 f64 position of streams that have no record                  +8  u32 bytes of its name           u32 zero
+ *  16 f64 written, milliseconds since 1970                         +12 its name (UTF-8), zeros to 8
+ *  24 u32 records   28 u32 zero
  * ```
- * It is replaced, never overwritten: temporary file, fsync, rename, directory fsync. A checkpoint that is missing or damaged
- * means that more is replayed than necessary, never that the DLQ does not open.
+ * Version 1 is 32 bytes with one position for all streams, and the CRC of bytes 0 to 27 at 28; it is read, not written.
+ * The file is replaced, never overwritten: temporary file, fsync, rename, directory fsync. A checkpoint that is missing or
+ * damaged means that more is replayed than necessary, never that the DLQ does not open.
  */
 import type { Files } from '../edges/files.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { crcOfWords } from './crc.ts';
-import { formatVersion, heapMemory } from './layout.ts';
+import { heapMemory, type Memory, padded } from './layout.ts';
 
 export const checkpointName = 'checkpoint';
 export const checkpointTemporaryName = 'checkpoint.tmp';
-export const checkpointBytes = 32;
 
 const checkpointMagic = 0x434c5053;
+const checkpointVersion = 2;
+const headerBytes = 32;
+const recordHeaderBytes = 12;
+const endBytes = 8;
+/** Largest file that is read: thousands of streams with the longest names. */
+const checkpointBytesMax = 1024 * 1024;
 
-/** Makes `position` the place where the next run starts. Rejects with what the disk reported; the old one then still holds. */
-export async function writeCheckpoint(context: DlqContext, position: number): Promise<void> {
+/** Positions up to which spills are done: by name, and of all names that have none of their own. */
+export interface Positions {
+  readonly others: number;
+  readonly byName: ReadonlyMap<string, number>;
+}
+
+/** Up to where the spills of the stream `name` are done. */
+export function positionOf({ others, byName }: Positions, name: string): number {
+  return byName.get(name) ?? others;
+}
+
+/** Bytes of a checkpoint with a record for each of these streams. */
+export function checkpointBytes(names: Iterable<string>): number {
+  let bytes = headerBytes + endBytes;
+  for (const name of names) bytes += padded(recordHeaderBytes + Buffer.byteLength(name));
+  return bytes;
+}
+
+/** Makes `positions` the place where the next run starts. Rejects with what the disk reported; the old one then still holds. */
+export async function writeCheckpoint(context: DlqContext, positions: Positions): Promise<void> {
   const { files, directory, clock, fsync } = context.options;
-  const { buffer, words, floats } = heapMemory(checkpointBytes);
-  words[0] = checkpointMagic;
-  words[1] = formatVersion;
-  floats[1] = position;
-  floats[2] = clock.nowMs();
-  words[7] = crcOfWords(words, 0, 7);
+  const memory = encode(positions, clock.nowMs());
   const temporary = context.path(checkpointTemporaryName);
   const file = await files.open(temporary, 'replace');
   try {
-    await file.write(buffer, 0, checkpointBytes, 0);
+    await file.write(memory.buffer, 0, memory.buffer.length, 0);
     if (fsync.kind !== 'none') await file.sync();
   } finally {
     await file.close();
@@ -39,33 +62,71 @@ export async function writeCheckpoint(context: DlqContext, position: number): Pr
   if (fsync.kind !== 'none') await files.syncDirectory(directory);
 }
 
-/** The position, `0` when there is no checkpoint, or why the one that is there says nothing. */
-export async function readCheckpoint(
-  files: Files,
-  path: string,
-): Promise<{ readonly position: number } | { readonly damage: string }> {
+/** The positions, all 0 when there is no checkpoint, or why the one that is there says nothing. */
+export async function readCheckpoint(files: Files, path: string): Promise<Positions | { readonly damage: string }> {
   try {
     const file = await files.open(path, 'read');
     try {
-      const memory = heapMemory(checkpointBytes);
-      const length = await file.read(memory.buffer, 0, checkpointBytes, 0);
+      const size = Math.min(await file.size(), checkpointBytesMax);
+      const memory = heapMemory(size);
+      const length = await file.read(memory.buffer, 0, size, 0);
       return decode(memory, length);
     } finally {
       await file.close();
     }
   } catch (error) {
     const { code, message } = errorFields(error);
-    return code === 'ENOENT' ? { position: 0 } : { damage: message };
+    return code === 'ENOENT' ? { others: 0, byName: new Map() } : { damage: message };
   }
 }
 
-function decode(
-  { words, floats }: { readonly words: Int32Array; readonly floats: Float64Array },
-  length: number,
-): { readonly position: number } | { readonly damage: string } {
-  if (length !== checkpointBytes) return { damage: `it has ${length} bytes instead of ${checkpointBytes}` };
-  if (words[0] !== checkpointMagic || words[7] !== crcOfWords(words, 0, 7)) return { damage: 'its checksum is wrong' };
-  if (words[1] !== formatVersion) return { damage: `it is of version ${words[1]}` };
-  const position = floats[1]!;
-  return Number.isSafeInteger(position) && position >= 0 ? { position } : { damage: 'its position is no position' };
+function encode({ others, byName }: Positions, nowMs: number): Memory {
+  const memory = heapMemory(checkpointBytes(byName.keys()));
+  const { buffer, words, floats } = memory;
+  words[0] = checkpointMagic;
+  words[1] = checkpointVersion;
+  floats[1] = others;
+  floats[2] = nowMs;
+  words[6] = byName.size;
+  let at = headerBytes;
+  for (const [name, position] of byName) {
+    const length = buffer.write(name, at + recordHeaderBytes);
+    floats[at >>> 3] = position;
+    words[(at + 8) >>> 2] = length;
+    at += padded(recordHeaderBytes + length);
+  }
+  words[at >>> 2] = crcOfWords(words, 0, at >>> 2);
+  return memory;
+}
+
+function decode(memory: Memory, length: number): Positions | { readonly damage: string } {
+  const { words, floats } = memory;
+  if (length < headerBytes || length % 8 !== 0) return { damage: `it has ${length} bytes` };
+  const isOld = words[1] === 1 && length === headerBytes;
+  const crcWord = isOld ? 7 : (length - endBytes) >>> 2;
+  const isWhole = words[crcWord] === crcOfWords(words, 0, crcWord) && (isOld || words[crcWord + 1] === 0);
+  if (words[0] !== checkpointMagic || !isWhole) {
+    return { damage: 'its checksum is wrong' };
+  }
+  if (!isOld && words[1] !== checkpointVersion) return { damage: `it is of version ${words[1]}` };
+  const others = floats[1]!;
+  const byName = isOld ? new Map<string, number>() : recordsOf(memory, length - endBytes);
+  const positions = byName === undefined ? [Number.NaN] : [others, ...byName.values()];
+  const arePositions = positions.every((position) => Number.isSafeInteger(position) && position >= 0);
+  return byName !== undefined && arePositions ? { others, byName } : { damage: 'its positions are no positions' };
+}
+
+/** The records before `end`; undefined when they do not fill the file. */
+function recordsOf({ buffer, words, floats }: Memory, end: number): Map<string, number> | undefined {
+  const byName = new Map<string, number>();
+  let at = headerBytes;
+  for (let left = words[6]!; left > 0; left--) {
+    if (at + recordHeaderBytes > end) return undefined;
+    const name = at + recordHeaderBytes;
+    const length = words[(at + 8) >>> 2]!;
+    if (length < 1 || name + length > end) return undefined;
+    byName.set(buffer.toString('utf8', name, name + length), floats[at >>> 3]!);
+    at += padded(recordHeaderBytes + length);
+  }
+  return at === end ? byName : undefined;
 }

@@ -1,22 +1,24 @@
 /**
- * Hands spills out for replay, oldest first, through a window of the arena. Main thread; one per DLQ.
+ * Hands the spills of one stream out for replay, oldest first, through a window of the arena. Main thread; one per stream, and
+ * one for all streams that are not configured any more.
  *
  * ```
  *   for (;;) {
- *     if (!(await cursor.load())) wait for more spills;      // false: caught up, or the disk cannot be read now
+ *     if (!(await cursor.load())) wait for more spills;      // false: caught up, no window, or the disk cannot be read now
  *     while (cursor.next()) { no room in the ring? cursor.unread(), wait, go on; else copy the fields' bytes away }
  *   }
  * ```
  * What `next` hands out is no longer counted as spilled: it is in flight, and its file stays until a checkpoint covers it.
  * Entries of streams that are no longer configured, and those larger than their stream now takes, become dead letters here.
  * The window must hold the largest entry; a larger one is quarantined, not lost. Damage met on the way is quarantined and
- * skipped.
+ * skipped. `rewind` takes back what was handed out and came back undelivered: it is handed out again, in its old order.
  *
  * Long because reading, taking back and setting aside move one position, and must be read together.
  */
 import { assert } from '../base/assert.ts';
 import { SpillwayError } from '../base/errors.ts';
 import type { OpenFile } from '../edges/files.ts';
+import { type Positions, positionOf } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { entry } from './layout.ts';
 import { fullRetryMs, readFailuresMax, readRetryMs } from './options.ts';
@@ -26,12 +28,17 @@ import { Reason } from './reasons.ts';
 import type { Segment } from './segment.ts';
 import { Appended, type Series } from './series.ts';
 import type { StreamNames } from './streams.ts';
+import type { Window, WindowPool } from './windows.ts';
 
 export interface CursorParts {
   readonly context: DlqContext;
-  readonly window: { readonly offset: number; readonly length: number };
-  /** By stream: a larger event, data and key, must not enter a ring. */
-  readonly eventBytesMax: readonly number[];
+  readonly windows: WindowPool;
+  /** Its stream; -1: all that are not configured. */
+  readonly stream: number;
+  /** A larger event, data and key, must not enter a ring. */
+  readonly eventBytesMax: number;
+  /** What the last run's checkpoint says: of a stream that is not configured, its own entries are done up to there. */
+  readonly found: Positions;
   readonly spills: Series;
   readonly deads: Series;
   readonly streams: StreamNames;
@@ -43,7 +50,7 @@ export interface CursorParts {
 
 export class ReplayCursor {
   /** Fields of the entry that `next` stepped to; offsets are the arena's, valid until the next `load`. */
-  stream = 0;
+  readonly stream: number;
   reason = 0;
   attempts = 0;
   firstSeenUs = 0;
@@ -53,21 +60,28 @@ export class ReplayCursor {
   ehkOffset = 0;
   dataOffset = 0;
   dataLength = 0;
-  /** Orders all spills over all runs; what `checkpoint` takes. */
+  /** Orders all spills over all runs; what `rewind` takes. */
+  sequence = 0;
+  /** What `checkpoint` takes: up to there all that was handed out is done when this entry is. */
   position = 0;
   /** Position of the last entry that was handed out: once a checkpoint covers it, nothing of the cursor is on its way. */
   handedPosition: number;
 
   readonly #context: DlqContext;
-  readonly #window: { readonly offset: number; readonly length: number };
+  readonly #windows: WindowPool;
+  #window: Window | undefined;
   readonly #spills: Series;
   readonly #deads: Series;
   readonly #streams: StreamNames;
-  readonly #eventBytesMax: readonly number[];
+  readonly #eventBytesMax: number;
+  readonly #found: Positions;
   readonly #onPassed: () => void;
   #open: { readonly segment: Segment; readonly file: OpenFile; readonly reader: SegmentReader } | undefined;
   /** Position of the last entry that was handed out or passed: those up to here are skipped when they appear again. */
   #done: number;
+  /** Sequences up to {@link #done} that are to be handed out again, in their order, and the next of them. */
+  #again: readonly number[] = [];
+  #againNext = 0;
   #canUnread = false;
   #loading: Promise<boolean> | undefined;
   #closed = false;
@@ -78,8 +92,10 @@ export class ReplayCursor {
 
   constructor(parts: CursorParts) {
     this.#context = parts.context;
-    this.#window = parts.window;
+    this.#windows = parts.windows;
+    this.stream = parts.stream;
     this.#eventBytesMax = parts.eventBytesMax;
+    this.#found = parts.found;
     this.#spills = parts.spills;
     this.#deads = parts.deads;
     this.#streams = parts.streams;
@@ -92,6 +108,20 @@ export class ReplayCursor {
   /** Position of the last entry that was handed out or passed. */
   get donePosition(): number {
     return this.#done;
+  }
+
+  /** A load is under way. */
+  get isLoading(): boolean {
+    return this.#loading !== undefined;
+  }
+
+  /** Lends its window to others: the next `load` reads again what was not handed out yet. Not while it loads. */
+  release(): void {
+    assert(this.#loading === undefined, 'no window is given away while it is read into');
+    this.#canUnread = false;
+    if (this.#window === undefined) return;
+    this.#windows.giveBack(this.#window);
+    this.#window = undefined;
   }
 
   /**
@@ -111,23 +141,28 @@ export class ReplayCursor {
 
   /** Steps to the next spill and sets the fields; false when the window holds no more. */
   next(): boolean {
-    if (this.#open === undefined || this.#loading !== undefined) return false;
+    if (this.#open === undefined || this.#window === undefined || this.#loading !== undefined) return false;
     const { reader, segment } = this.#open;
     const { arena } = this.#context.options;
     while (reader.step()) {
       const sequence = entry.sequence(arena, reader.at);
-      if (sequence <= this.#done) continue;
+      const isAgain = sequence <= this.#done;
+      if ((isAgain && !this.#isWantedAgain(sequence)) || !this.#isOwn(reader.at, sequence)) continue;
       this.#readFields(reader.at, sequence);
-      const isDead = this.stream < 0 || this.keyLength + this.dataLength > this.#eventBytesMax[this.stream]!;
+      const bytes = this.keyLength + this.dataLength;
+      const isDead = this.stream < 0 || bytes > this.#eventBytesMax;
       if (isDead && !this.#moveToDeads(reader)) return false;
-      segment.tally.count(this.stream, this.keyLength + this.dataLength, -1);
-      this.#spills.tally.count(this.stream, this.keyLength + this.dataLength, -1);
-      this.#unreadTo = this.#done;
-      this.#done = sequence;
+      segment.tally.count(this.stream, bytes, -1);
+      this.#spills.tally.count(this.stream, bytes, -1);
+      this.#unreadTo = isAgain ? undefined : this.#done;
+      if (isAgain) this.#againNext += 1;
+      else this.#done = sequence;
       if (!isDead) {
         this.#canUnread = true;
         this.#handedBefore = this.handedPosition;
-        this.handedPosition = sequence;
+        this.handedPosition = Math.max(this.handedPosition, sequence);
+        // What was handed out with the last of these and is not among them was done before.
+        this.position = isAgain && this.#againNext === this.#again.length ? this.handedPosition : sequence;
         return true;
       }
       this.#onPassed();
@@ -135,7 +170,8 @@ export class ReplayCursor {
     this.#canUnread = false;
     return false;
   }
-  #unreadTo = 0;
+  /** Undefined: the entry was handed out again. */
+  #unreadTo: number | undefined = 0;
   #handedBefore: number;
 
   /** Takes the last `next` back: its entry counts as spilled again and is the next one. Once, directly after a `next`. */
@@ -145,8 +181,40 @@ export class ReplayCursor {
     this.#open.reader.unstep();
     this.#open.segment.tally.count(this.stream, this.keyLength + this.dataLength, 1);
     this.#spills.tally.count(this.stream, this.keyLength + this.dataLength, 1);
-    this.#done = this.#unreadTo;
+    if (this.#unreadTo === undefined) this.#againNext -= 1;
+    else this.#done = this.#unreadTo;
     this.handedPosition = this.#handedBefore;
+  }
+
+  /** An event that was handed out came back undelivered, and was not appended again: it counts as spilled from now on. */
+  takeBack(bytes: number): void {
+    this.#spills.tally.count(this.stream, bytes, 1);
+  }
+
+  /**
+   * Hands these out again before anything else: sequences in ascending order, all above the last checkpoint, each taken back
+   * before, with their bytes. Not while a load is under way.
+   */
+  rewind(sequences: readonly number[], bytes: readonly number[]): void {
+    assert(this.#loading === undefined, 'nothing is read while the cursor goes back');
+    const first = sequences[0];
+    if (first === undefined) return;
+    const left = this.#again.slice(this.#againNext);
+    // What was to be handed out again and was not yet comes behind: it was taken out in order.
+    assert((sequences.at(-1) ?? 0) < (left[0] ?? Number.POSITIVE_INFINITY), 'what came back stood before what is left');
+    this.#again = [...sequences, ...left];
+    this.#againNext = 0;
+    this.release();
+    this.#copies.push(this.#closeOpen());
+    const { segments } = this.#spills.writer;
+    let index = 0;
+    for (const segment of segments) {
+      if (segment.lastSequence >= first) segment.finished = false;
+      for (; index < sequences.length && sequences[index]! <= segment.lastSequence; index++) {
+        segment.tally.count(this.stream, bytes[index]!, 1);
+      }
+    }
+    assert(index === sequences.length, 'what came back is still on disk');
   }
 
   /** Ends a load that is under way, then the reading. The writers must still be running: the load may wait for them. */
@@ -154,17 +222,36 @@ export class ReplayCursor {
     this.#closed = true;
     await this.#loading;
     await this.#closeFile();
+    this.release();
   }
 
   async #closeFile(): Promise<void> {
+    await Promise.all(this.#copies.splice(0));
+    await this.#closeOpen();
+  }
+
+  async #closeOpen(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
-    await Promise.all(this.#copies.splice(0));
     if (open !== undefined) await this.#context.attempt('close', () => open.file.close());
   }
 
   async #load(): Promise<boolean> {
+    const loaded = await this.#loadNext();
+    if (!loaded && this.#window !== undefined) {
+      this.#windows.giveBack(this.#window);
+      this.#window = undefined;
+    }
+    return loaded;
+  }
+
+  async #loadNext(): Promise<boolean> {
     if (this.#deadsRefused !== Appended.ok) await this.#waitForDeads();
+    if (this.#window === undefined) {
+      this.#window = this.#windows.take();
+      if (this.#window === undefined) return false;
+      this.#open?.reader.useWindow(this.#window);
+    }
     while (!this.#closed) {
       try {
         this.#open ??= await this.#openNext();
@@ -199,7 +286,7 @@ export class ReplayCursor {
     const reader = new SegmentReader({
       file,
       memory: this.#context.options.arena,
-      window: this.#window,
+      window: this.#window!,
       limit: segment.bytes,
       tag: segment.tag,
       payloads: true,
@@ -218,9 +305,24 @@ export class ReplayCursor {
     return writer.lastWrittenSequence > before;
   }
 
+  /** Whether an entry that was handed out before came back; moves past those that damage has taken in the meantime. */
+  #isWantedAgain(sequence: number): boolean {
+    while ((this.#again[this.#againNext] ?? sequence) < sequence) this.#againNext += 1;
+    return this.#again[this.#againNext] === sequence;
+  }
+
+  /** Whether an entry belongs here: segments of an earlier version hold those of all streams. */
+  #isOwn(at: number, sequence: number): boolean {
+    const { arena } = this.#context.options;
+    const nameOffset = entry.nameOffset(at);
+    const nameLength = entry.nameLength(arena, at);
+    if (this.#streams.find(arena.buffer, nameOffset, nameLength) !== this.stream) return false;
+    if (this.stream >= 0) return true;
+    return sequence > positionOf(this.#found, arena.buffer.toString('utf8', nameOffset, nameOffset + nameLength));
+  }
+
   #readFields(at: number, sequence: number): void {
     const { arena } = this.#context.options;
-    this.stream = this.#streams.find(arena.buffer, entry.nameOffset(at), entry.nameLength(arena, at));
     this.reason = entry.reason(arena, at);
     this.attempts = entry.attempts(arena, at);
     this.firstSeenUs = entry.firstSeenUs(arena, at);
@@ -229,7 +331,7 @@ export class ReplayCursor {
     this.keyLength = entry.keyLength(arena, at);
     this.dataOffset = entry.dataOffset(arena, at);
     this.dataLength = entry.dataLength(arena, at);
-    this.position = sequence;
+    this.sequence = this.position = sequence;
   }
 
   #moveToDeads(reader: SegmentReader): boolean {
@@ -271,10 +373,7 @@ export class ReplayCursor {
     if (totalEvents > 0) {
       const { options } = this.#context;
       this.#context.report({ change: 'damaged_events', segment: segment.name, events: totalEvents });
-      options.streams.forEach((_, stream) => {
-        const events = segment.tally.events[stream]!;
-        if (events > 0) options.onUnreadable(stream, events);
-      });
+      if (this.stream >= 0) options.onUnreadable(this.stream, totalEvents);
       this.#spills.tally.add(segment.tally, -1);
       segment.tally.clear();
     }
@@ -295,7 +394,7 @@ export class ReplayCursor {
     }
     this.#readFailures = 0;
     await this.#closeFile();
-    segment.keep = true;
+    segment.file.keep = true;
     this.#leave(segment);
     return true;
   }

@@ -1,26 +1,27 @@
 /**
- * The dead-letter queue as the daemon sees it: two series of segments (spills and dead letters) in one directory, and the way
- * back for spills. Main thread; opened once by the daemon. `append` is on the admission path: it touches memory only; all
- * disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
+ * The dead-letter queue as the daemon sees it: a series of spills for each stream, with a way back of its own, and one series
+ * of dead letters, in one directory. Main thread; opened once by the daemon. `append` is on the admission path: it touches
+ * memory only; all disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
  */
 import { BlockPool } from './blocks.ts';
-import { checkpointBytes, writeCheckpoint } from './checkpoint.ts';
-import { DlqContext, errorFields } from './context.ts';
+import { checkpointBytes, positionOf } from './checkpoint.ts';
+import { Checkpoints, type SpillQueue } from './checkpoints.ts';
+import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
 import { Kind } from './layout.ts';
-import { checkpointMs, type DlqOptions } from './options.ts';
-import { removeSegment } from './quarantine.ts';
-import { recover } from './recover.ts';
+import type { DlqOptions, WindowArea } from './options.ts';
+import { type Recovered, recover } from './recover.ts';
 import type { Segment } from './segment.ts';
 import type { Appended } from './series.ts';
 import { Series } from './series.ts';
 import { Space } from './space.ts';
 import { StreamNames } from './streams.ts';
 import { Tally } from './tally.ts';
+import { WindowPool } from './windows.ts';
 
 export interface OpenDlqOptions extends DlqOptions {
-  /** Where replay reads: must hold the largest entry. */
-  readonly replayWindow: { readonly offset: number; readonly length: number };
+  /** Where replay reads. */
+  readonly replayWindows: WindowArea;
   /** Largest event, data and key, that goes back to each stream; a larger one becomes a dead letter. */
   readonly eventBytesMax: readonly number[];
 }
@@ -31,7 +32,7 @@ export interface Holdings {
   readonly dead: number;
   readonly bytes: number;
   readonly spilledBytes: number;
-  /** When the oldest spill of any stream was first seen, in microseconds since the epoch, exact to the segment; 0: none. */
+  /** When the oldest spill was first seen, in microseconds since the epoch, exact to the segment; 0: none. */
   readonly oldestUs: number;
 }
 
@@ -39,60 +40,59 @@ export interface Holdings {
 export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   await options.files.makeDirectory(options.directory);
   const context = new DlqContext(options, new BlockPool(options.blocks), new Space(options.maxBytes));
-  context.space.usedBytes += checkpointBytes;
+  context.space.usedBytes += checkpointBytes(options.streams);
   const streams = new StreamNames(options.streams);
-  const { spills, deads, checkpoint } = await recover(context, streams);
-  return new Dlq(context, options, streams, spills, deads, checkpoint);
+  return new Dlq(context, options, streams, await recover(context, streams));
 }
 
 export class Dlq {
-  readonly cursor: ReplayCursor;
   readonly #context: DlqContext;
-  readonly #spills: Series;
+  /** By stream; last that of streams that are not configured, which takes nothing new. */
+  readonly #queues: readonly SpillQueue[];
   readonly #deads: Series;
-  /** Position up to which the caller has said that everything is done. */
-  #covered: number;
-  #written: number;
-  #writing: Promise<void> | undefined;
-  /** Another checkpoint was asked for while one was being written. */
-  #isCheckpointDue = false;
-  #cancelTimer: (() => void) | undefined;
-  #closed = false;
+  readonly #windows: WindowPool;
+  readonly #checkpoints: Checkpoints;
 
-  constructor(
-    context: DlqContext,
-    options: OpenDlqOptions,
-    streams: StreamNames,
-    spills: Segment[],
-    deads: Segment[],
-    checkpoint: number,
-  ) {
-    const count = context.options.streams.length;
+  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered) {
+    const names = options.streams;
     this.#context = context;
-    this.#covered = checkpoint;
-    this.#written = checkpoint;
-    const tallies = [spills, deads].map((segments) => {
-      const tally = new Tally(count);
-      for (const segment of segments) tally.add(segment.tally, 1);
-      return tally;
-    }) as [Tally, Tally];
-    this.#spills = new Series(Kind.spill, context, streams, spills, tallies[0], () => this.#deads.push());
-    this.#deads = new Series(Kind.dead, context, streams, deads, tallies[1], () => this.#spills.push());
-    this.cursor = new ReplayCursor({
-      context,
-      window: options.replayWindow,
-      eventBytesMax: options.eventBytesMax,
-      spills: this.#spills,
-      deads: this.#deads,
-      streams,
-      checkpoint,
-      onPassed: () => this.#checkpointSoon(),
+    this.#windows = new WindowPool(options.replayWindows);
+    this.#deads = this.#series(Kind.dead, streams, found.deads);
+    this.#queues = found.spills.map((segments, slot) => {
+      const name = names[slot];
+      const checkpoint = name === undefined ? 0 : positionOf(found.positions, name);
+      const series = this.#series(Kind.spill, streams, segments);
+      const cursor = new ReplayCursor({
+        context,
+        windows: this.#windows,
+        stream: name === undefined ? -1 : slot,
+        eventBytesMax: options.eventBytesMax[slot] ?? 0,
+        found: found.positions,
+        spills: series,
+        deads: this.#deads,
+        streams,
+        checkpoint,
+        onPassed: () => this.#checkpoints.soon(),
+      });
+      return { series, cursor, covered: checkpoint, written: checkpoint };
     });
-    const [recoveredSpills, recoveredDeads] = tallies;
-    if (recoveredSpills.totalEvents + recoveredDeads.totalEvents > 0) {
-      const fields = { spilled: recoveredSpills.totalEvents, dead: recoveredDeads.totalEvents };
-      context.report({ change: 'recovered', ...fields, segments: spills.length + deads.length });
-    }
+    this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
+    const { spilled, dead } = this.holdings(undefined);
+    if (spilled + dead === 0) return;
+    const files = new Set([...found.spills.flat(), ...found.deads].map(({ file }) => file));
+    context.report({ change: 'recovered', spilled, dead, segments: files.size });
+  }
+
+  #series(kind: Kind, streams: StreamNames, segments: Segment[]): Series {
+    const tally = new Tally(this.#context.options.streams.length);
+    for (const segment of segments) tally.add(segment.tally, 1);
+    return new Series(kind, this.#context, streams, segments, tally, () => this.#pushAll());
+  }
+
+  /** Hands half-full blocks of all series to their writers: the pool is dry, or somebody waits for what is in them. */
+  #pushAll(): void {
+    this.#deads.push();
+    for (const { series } of this.#queues) series.push();
   }
 
   /** Takes one event; all offsets are the arena's, its bytes are copied before it returns. Allocates nothing per event. */
@@ -108,7 +108,7 @@ export class Dlq {
     dataOffset: number,
     dataLength: number,
   ): Appended {
-    const series = kind === Kind.dead ? this.#deads : this.#spills;
+    const series = kind === Kind.dead ? this.#deads : this.#queue(stream).series;
     return series.append(
       stream, 0, 0, reason, attempts, firstSeenUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength,
     ); // biome-ignore format: one line of arguments
@@ -119,9 +119,28 @@ export class Dlq {
     this.#context.pool.whenWritable(resume);
   }
 
-  /** Spills that wait for their replay. */
-  get spilledEvents(): number {
-    return this.#spills.tally.totalEvents;
+  /** How many queues of spills there are: one for each stream, and the last for those that are not configured. */
+  get queueCount(): number {
+    return this.#queues.length;
+  }
+
+  /** The way back of a stream's spills. */
+  cursor(queue: number): ReplayCursor {
+    return this.#queue(queue).cursor;
+  }
+
+  /** Spills of a queue that wait for their replay. */
+  spilledEvents(queue: number): number {
+    return this.#queue(queue).series.tally.totalEvents;
+  }
+
+  /** A cursor that now begins to load would find no window. */
+  get areWindowsTaken(): boolean {
+    return this.#windows.isDry;
+  }
+
+  #queue(queue: number): SpillQueue {
+    return this.#queues[queue] as SpillQueue;
   }
 
   /** Bytes on disk, or about to be. */
@@ -130,42 +149,33 @@ export class Dlq {
   }
 
   holdings(stream: number | undefined): Holdings {
-    const [spills, deads] = [this.#spills.tally, this.#deads.tally];
-    const oldest = this.#spills.oldestUs();
-    const oldestUs = Number.isFinite(oldest) ? oldest : 0;
-    if (stream === undefined) {
-      const spilledBytes = spills.totalBytes;
-      return {
-        spilled: spills.totalEvents,
-        dead: deads.totalEvents,
-        bytes: spilledBytes + deads.totalBytes,
-        spilledBytes,
-        oldestUs,
-      };
+    const queues = stream === undefined ? this.#queues : [this.#queue(stream)];
+    const { tally: deads } = this.#deads;
+    const dead = stream === undefined ? deads.totalEvents : deads.events[stream]!;
+    const deadBytes = stream === undefined ? deads.totalBytes : deads.bytes[stream]!;
+    let [spilled, spilledBytes, oldestUs] = [0, 0, Number.POSITIVE_INFINITY];
+    for (const { series } of queues) {
+      spilled += series.tally.totalEvents;
+      spilledBytes += series.tally.totalBytes;
+      oldestUs = Math.min(oldestUs, series.oldestUs());
     }
-    const spilledBytes = spills.bytes[stream] ?? 0;
-    const spilled = spills.events[stream] ?? 0;
-    return {
-      spilled,
-      dead: deads.events[stream] ?? 0,
-      bytes: spilledBytes + (deads.bytes[stream] ?? 0),
-      spilledBytes,
-      oldestUs: spilled === 0 ? 0 : oldestUs,
-    };
+    const isOldKnown = spilled > 0 && Number.isFinite(oldestUs);
+    return { spilled, dead, bytes: spilledBytes + deadBytes, spilledBytes, oldestUs: isOldKnown ? oldestUs : 0 };
   }
 
-  /** Everything up to `position` is delivered or was set aside anew. Made durable within {@link checkpointMs}. */
-  checkpoint(position: number): void {
-    if (position <= this.#covered) return;
-    this.#covered = position;
-    this.#checkpointSoon();
+  /** Everything of the queue up to `position` is delivered or was set aside anew. Made durable within `checkpointMs`. */
+  checkpoint(queue: number, position: number): void {
+    const state = this.#queue(queue);
+    if (position <= state.covered) return;
+    state.covered = position;
+    this.#checkpoints.soon();
   }
 
   /** True when all that was appended is as durable as the fsync policy makes it; false when the disk keeps failing. */
   async flush(): Promise<boolean> {
-    this.#spills.push();
-    this.#deads.push();
-    const settled = await Promise.all([this.#spills.writer.settled(), this.#deads.writer.settled()]);
+    this.#pushAll();
+    const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
+    const settled = await Promise.all(all.map(({ writer }) => writer.settled()));
     return settled.every((ok) => ok);
   }
 
@@ -179,61 +189,13 @@ export class Dlq {
 
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
-    this.#closed = true;
-    this.#cancelTimer?.();
-    await this.#writing;
-    await this.cursor.close();
-    this.#spills.push();
-    this.#deads.push();
-    const closed = await Promise.all([this.#spills.writer.close(), this.#deads.writer.close()]);
+    await this.#checkpoints.close();
+    for (const { cursor } of this.#queues) await cursor.close();
+    this.#pushAll();
+    const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
+    const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
-    if (isWritten) await this.#writeCheckpoint();
+    if (isWritten) await this.#checkpoints.write();
     return isWritten;
-  }
-
-  /** One checkpoint at a time: two would share the temporary file, and both would remove the same segments. */
-  #checkpointSoon(): void {
-    if (this.#closed || this.#cancelTimer !== undefined) return;
-    if (this.#writing !== undefined) {
-      this.#isCheckpointDue = true;
-      return;
-    }
-    this.#cancelTimer = this.#context.options.clock.after(checkpointMs, () => {
-      this.#cancelTimer = undefined;
-      this.#writing = this.#writeCheckpoint().finally(() => {
-        this.#writing = undefined;
-        if (!this.#isCheckpointDue) return;
-        this.#isCheckpointDue = false;
-        this.#checkpointSoon();
-      });
-    });
-  }
-
-  /**
-   * First what was set aside anew, then the checkpoint, then the segments that it covers: in any other order there is a
-   * moment at which a crash leaves events without a file.
-   */
-  async #writeCheckpoint(): Promise<void> {
-    const done = this.#covered >= this.cursor.handedPosition ? this.cursor.donePosition : this.#covered;
-    if (done > this.#written) {
-      if (!(await this.flush())) {
-        this.#checkpointSoon();
-        return;
-      }
-      try {
-        await writeCheckpoint(this.#context, done);
-        this.#written = done;
-      } catch (error) {
-        this.#context.report({ change: 'checkpoint_failed', ...errorFields(error) });
-        this.#checkpointSoon();
-        return;
-      }
-    }
-    const { segments } = this.#spills.writer;
-    // After the end nobody reads: what the cursor has not left yet is as done as the checkpoint says.
-    for (const segment of segments.filter(({ sealed, finished }) => sealed && (finished || this.#closed))) {
-      if (segment.lastSequence > this.#written) continue;
-      if (await removeSegment(this.#context, segment)) segments.splice(segments.indexOf(segment), 1);
-    }
   }
 }

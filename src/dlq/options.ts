@@ -17,6 +17,9 @@ export interface BlockArea {
   readonly count: number;
 }
 
+/** A stretch of the arena cut into `count` windows of `length` bytes, each of which holds the largest entry. */
+export type WindowArea = BlockArea;
+
 /** Time and timers, so that a simulator can drive the DLQ. */
 export interface DlqClock {
   nowMs(): number;
@@ -30,7 +33,7 @@ export type DlqEvent = { readonly change: string } & Readonly<Record<string, str
 export interface DlqOptions {
   /** Created with mode 0700 where it does not exist. */
   readonly directory: string;
-  /** Most bytes on disk: both series, checkpoint and quarantine included. */
+  /** Most bytes on disk: all series, checkpoint and quarantine included. */
   readonly maxBytes: number;
   /** A segment is closed before it grows beyond this, unless a single entry does. */
   readonly segmentBytes: number;

@@ -23,9 +23,9 @@ export async function quarantine(
   to: number,
   cause: DamageCause,
 ): Promise<void> {
-  segment.damagedRanges += 1;
-  if (segment.damagedRanges > quarantineRangesMax || !hasRoom(context, to - from)) {
-    segment.keep = true;
+  segment.file.damagedRanges += 1;
+  if (segment.file.damagedRanges > quarantineRangesMax || !hasRoom(context, to - from)) {
+    segment.file.keep = true;
     context.report({ change: 'damaged', segment: segment.name, from, bytes: to - from, cause, kept: 'segment' });
     return;
   }
@@ -49,7 +49,7 @@ export async function quarantine(
     context.space.usedBytes += to - from;
     context.report({ change: 'quarantined', segment: segment.name, from, bytes: to - from, cause, file: name });
   } catch (error) {
-    segment.keep = true;
+    segment.file.keep = true;
     const { message } = errorFields(error);
     context.report({
       change: 'damaged',
@@ -67,15 +67,22 @@ export async function quarantine(
   }
 }
 
-/** Removes a segment whose entries are all covered, or sets it aside when it holds damage that was not copied. */
+/**
+ * Gives up a segment whose entries of its series are all covered. The last series that needs its file removes it, or sets it
+ * aside when it holds damage that was not copied. False: it could not be removed now.
+ */
 export async function removeSegment(context: DlqContext, segment: Segment): Promise<boolean> {
   const { files } = context.options;
+  if (segment.file.users > 1) {
+    segment.file.users -= 1;
+    return true;
+  }
   const path = context.path(segment.name);
-  if (segment.keep) return setAside(context, segment.name, 'it holds damage that could not be copied elsewhere');
+  if (segment.file.keep) return setAside(context, segment.name, 'it holds damage that could not be copied elsewhere');
   const unlinked = await context.attempt('unlink', () => files.unlink(path));
   if (!unlinked) return false;
-  context.space.usedBytes -= segment.fileBytes;
-  context.report({ change: 'segment_removed', segment: segment.name, bytes: segment.fileBytes });
+  context.space.usedBytes -= segment.file.bytes;
+  context.report({ change: 'segment_removed', segment: segment.name, bytes: segment.file.bytes });
   return true;
 }
 

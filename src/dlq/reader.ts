@@ -32,7 +32,7 @@ export interface ReaderOptions {
   readonly file: OpenFile;
   readonly memory: Memory;
   /** Where the window lies in `memory`; both are multiples of 8. An entry larger than the window cannot be read. */
-  readonly window: { readonly offset: number; readonly length: number };
+  readonly window: Window;
   /** First byte that is not to be read. */
   readonly limit: number;
   /** Run tag that entries must carry; undefined: that of the first entry found. */
@@ -40,6 +40,11 @@ export interface ReaderOptions {
   /** Loads whole entries and checks their payload; otherwise headers only, skipping over what the window does not hold. */
   readonly payloads: boolean;
   readonly onDamage: (from: number, to: number, cause: DamageCause) => void;
+}
+
+interface Window {
+  readonly offset: number;
+  readonly length: number;
 }
 
 export class SegmentReader {
@@ -52,6 +57,7 @@ export class SegmentReader {
   /** Position in the file of the byte after the last undamaged entry. */
   validEnd = segmentHeaderBytes;
   readonly #options: ReaderOptions;
+  #window: Window;
   #tag: number | undefined;
   #next = segmentHeaderBytes;
   #windowStart = 0;
@@ -63,6 +69,7 @@ export class SegmentReader {
     assert(options.window.length >= headerAndNameBytes, 'the window holds at least a header and a stream name');
     assert(options.window.offset % 8 === 0 && options.window.length % 8 === 0, 'the window is aligned to 8 bytes');
     this.#options = options;
+    this.#window = options.window;
     this.#tag = options.tag;
     this.limit = options.limit;
   }
@@ -70,7 +77,8 @@ export class SegmentReader {
   /** False when all up to the limit was walked. Rejects with what the disk reported; the same call can be made again. */
   async load(): Promise<boolean> {
     if (this.#next >= this.limit) return false;
-    const { file, memory, window } = this.#options;
+    const { file, memory } = this.#options;
+    const window = this.#window;
     const start = this.#next;
     const wanted = Math.min(window.length, this.limit - start);
     this.#windowEnd = 0;
@@ -84,7 +92,8 @@ export class SegmentReader {
 
   /** Moves to the next undamaged entry; false when the window holds no more of them. */
   step(): boolean {
-    const { memory, window, payloads } = this.#options;
+    const { memory, payloads } = this.#options;
+    const window = this.#window;
     for (;;) {
       const left = this.#windowEnd - this.#next;
       if (left < entryHeaderBytes) return this.#endOfWindow(left);
@@ -109,6 +118,13 @@ export class SegmentReader {
       }
       return true;
     }
+  }
+
+  /** Forgets what the window holds: the next `load` reads it again, into `window`, which is as long as the one before. */
+  useWindow(window: Window): void {
+    assert(window.length === this.#window.length, 'all windows are of one length');
+    this.#window = window;
+    this.#windowEnd = this.#windowStart = this.#next;
   }
 
   /** Makes the entry that `step` moved to the next one again. Only directly after a `step` that returned true. */

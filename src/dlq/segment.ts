@@ -4,16 +4,26 @@
 import type { Kind } from './layout.ts';
 import { Tally } from './tally.ts';
 
+/** The file of a segment. One that holds entries of several streams is shared by their series, each with a {@link Segment} of its own. */
+export interface SegmentFile {
+  /** What it takes on disk, as far as it is known. */
+  bytes: number;
+  /** Holds damage that could not be copied elsewhere: it is set aside, never deleted. */
+  keep: boolean;
+  damagedRanges: number;
+  /** Series that still need it. */
+  users: number;
+}
+
 export interface Segment {
   readonly name: string;
+  readonly file: SegmentFile;
   readonly number: number;
   readonly tag: number | undefined;
   /** What a reader may read: whole entries, in bytes from the start of the file. */
   bytes: number;
-  /** What the file takes on disk, as far as it is known. */
-  fileBytes: number;
   firstSequence: number;
-  /** 0 while it holds no entry. */
+  /** Of its series; 0 while it holds no entry. */
   lastSequence: number;
   /** First-seen time of its oldest event, in microseconds; not updated when that one leaves. */
   oldestUs: number;
@@ -21,10 +31,7 @@ export interface Segment {
   sealed: boolean;
   /** All of its spills were handed out or are lost to damage. */
   finished: boolean;
-  /** Holds damage that could not be copied elsewhere: the file is set aside, never deleted. */
-  keep: boolean;
-  damagedRanges: number;
-  /** Events in it that are still in the queue. */
+  /** Events in it that are still in the queue of its series. */
   readonly tally: Tally;
 }
 
@@ -37,17 +44,15 @@ export function newSegment(
 ): Segment {
   return {
     name: segmentName(kind, number),
+    file: { bytes: 0, keep: false, damagedRanges: 0, users: 1 },
     number,
     tag,
     bytes: 0,
-    fileBytes: 0,
     firstSequence,
     lastSequence: 0,
     oldestUs: Number.POSITIVE_INFINITY,
     sealed: false,
     finished: false,
-    keep: false,
-    damagedRanges: 0,
     tally: new Tally(streams),
   };
 }

@@ -173,7 +173,7 @@ export class SegmentWriter {
       position += length;
       left -= length;
     }
-    segment.bytes = segment.fileBytes = position;
+    segment.bytes = segment.file.bytes = position;
     segment.lastSequence = unit.lastSequence;
     segment.oldestUs = Math.min(segment.oldestUs, unit.oldestUs);
     segment.tally.add(unit.tally, 1);
@@ -220,7 +220,7 @@ export class SegmentWriter {
       await this.#context.attempt('unlink', () => options.files.unlink(path));
       throw error;
     }
-    segment.bytes = segment.fileBytes = segmentHeaderBytes;
+    segment.bytes = segment.file.bytes = segmentHeaderBytes;
     if (unit.isHeaderCounted) unit.isHeaderCounted = false;
     else space.usedBytes += segmentHeaderBytes;
     this.segments.push(segment);

@@ -20,7 +20,7 @@ import type { SaturationBreaker } from '../breaker/saturation.ts';
 import type { Clock } from '../edges/clock.ts';
 import { MainCounter, type MainCounters } from '../observe/counters.ts';
 import type { Arena } from '../ring/arena.ts';
-import { entry, flagHashKey, streamShift } from '../ring/layout.ts';
+import { attemptsMax, attemptsShift, EntryState, entry, flagHashKey, streamShift } from '../ring/layout.ts';
 import type { RingProducer } from '../ring/producer.ts';
 import { type Intake, randomKeyLength, Verdict } from './intake.ts';
 import { charactersOf } from './json-text.ts';
@@ -133,7 +133,7 @@ export class Admission implements Intake {
     const index = (this.#lanes === 1 ? 0 : route % this.#lanes) * this.#streamCount + stream;
     const place = this.#rings[index] as AdmissionRing;
     if (this.#diverted[index] === 0) {
-      if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0)) {
+      if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0) !== 0) {
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
@@ -157,7 +157,7 @@ export class Admission implements Intake {
 
   /**
    * Puts an event from the DLQ back into a ring: as {@link offer}, but past breakers and policies, which the caller has asked.
-   * False when the ring has no room now. The event keeps the time when it was first seen.
+   * Where it lies in the ring; 0 when the ring has no room now. The event keeps its attempts, and the time when it was first seen.
    */
   replay(
     stream: number,
@@ -167,11 +167,16 @@ export class Admission implements Intake {
     dataLength: number,
     ehkOffset: number,
     firstSeenUs: number,
+    attempts: number,
     flags: number,
-  ): boolean {
+  ): number {
     const route = Math.max(0, this.#routeOf(keyOffset, keyLength));
     const { ring } = this.#rings[(route % this.#lanes) * this.#streamCount + stream] as AdmissionRing;
-    return this.#enter(ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, firstSeenUs, flags);
+    const at = this.#enter(ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, firstSeenUs, flags);
+    if (at === 0) return 0;
+    const counted = Math.min(attempts, attemptsMax) << attemptsShift;
+    this.#arena.words[(at + entry.state) >>> 2] = EntryState.pending | counted;
+    return at;
   }
 
   refuse(stream: number, verdict: Verdict): void {
@@ -253,11 +258,11 @@ export class Admission implements Intake {
     ehkOffset: number,
     timeUs: number,
     flags: number,
-  ): boolean {
+  ): number {
     const { words, floats, copy } = this.#arena;
     const ehkLength = ehkOffset === 0 ? 0 : 16;
     const at = ring.claim(ehkLength + keyLength + dataLength);
-    if (at === 0) return false;
+    if (at === 0) return 0;
     const hashKeyFlag = ehkLength === 0 ? 0 : flagHashKey;
     words[(at + entry.key) >>> 2] = keyLength | (stream << streamShift) | hashKeyFlag | flags;
     words[(at + entry.enteredMs) >>> 2] = this.#enteredMs;
@@ -273,7 +278,7 @@ export class Admission implements Intake {
       copy(to, keyOffset, keyLength);
       copy(to + keyLength, dataOffset, dataLength);
     }
-    return true;
+    return at;
   }
 
   #overflowed(

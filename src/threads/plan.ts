@@ -21,6 +21,11 @@ export interface Area {
   readonly length: number;
 }
 
+/** `count` areas of `length` bytes, one after the other. */
+export interface Areas extends Area {
+  readonly count: number;
+}
+
 export interface StreamPlan {
   readonly ring: RingPlace;
   /** Where aggregates are built. */
@@ -44,8 +49,8 @@ export interface ArenaPlan {
   readonly landing: Area & { readonly readStart: number };
   readonly randomKeys: Area;
   readonly keyScratch: Area;
-  readonly dlqBlocks: Area & { readonly count: number };
-  readonly replayWindow: Area;
+  readonly dlqBlocks: Areas;
+  readonly replayWindows: Areas;
   readonly lanes: readonly LanePlan[];
 }
 
@@ -67,8 +72,18 @@ const readBytes = 256 * 1024;
 export const randomKeyCount = 4_096;
 export const randomKeyBytes = 16;
 const keyScratchBytes = 8 * 1024;
-const dlqBlockBytes = 1024 * 1024;
-const dlqBlockCount = 8;
+/**
+ * Write blocks of the DLQ, all together and each: every stream that spills fills one while others are written, so there are two
+ * for each stream where a block of the least length allows it. Together they take the largest event.
+ */
+const dlqBlocksBytes = 8 * 1024 * 1024;
+const dlqBlockBytesMax = 1024 * 1024;
+const dlqBlockBytesLeast = 16 * 1024;
+/** Windows through which spills are read back, all together; each holds the largest entry. More of them than this are no faster. */
+const replayWindowsBytes = 4 * 1024 * 1024;
+const replayWindowsMax = 4;
+/** What an entry of the DLQ has beside its event, with some room: header, stream name, hash key. */
+const dlqEntryRoomBytes = 4096;
 /**
  * Open aggregates per stream and lane; a stream with more shards closes the oldest early. Streams share the most that they may
  * take, down to a group whose MD5 is pending and two that are open.
@@ -136,10 +151,30 @@ function placeShared(input: PlanInput) {
   assert(readStart === carry + align(carryBytes), 'the carry room lies directly before the read area');
   const randomKeys = place.area(randomKeyCount * randomKeyBytes);
   const keyScratch = place.area(keyScratchBytes);
-  const dlqBlocks = { ...place.area(dlqBlockBytes * dlqBlockCount), count: dlqBlockCount };
-  const replayWindow = place.area(Math.max(4 * 1024 * 1024, 2 * recordMax));
+  const dlqBlocks = areas(place, dlqBlockSizes(input.streams.length, recordMax));
+  const replayWindows = areas(place, replayWindowSizes(recordMax));
   const landing = { offset: carry, readStart, length: readStart + readBytes - carry };
-  return { place, mainCounters, landing, randomKeys, keyScratch, dlqBlocks, replayWindow };
+  return { place, mainCounters, landing, randomKeys, keyScratch, dlqBlocks, replayWindows };
+}
+
+interface Sizes {
+  readonly length: number;
+  readonly count: number;
+}
+
+function areas(place: Placer, { length, count }: Sizes): Areas {
+  return { offset: place.take(length * count), length, count };
+}
+
+function dlqBlockSizes(streams: number, recordMax: number): Sizes {
+  const share = powerOfTwoBelow(dlqBlocksBytes / (2 * (streams + 1)));
+  const length = Math.max(dlqBlockBytesLeast, Math.min(dlqBlockBytesMax, share));
+  return { length, count: Math.ceil(Math.max(dlqBlocksBytes, recordMax + dlqEntryRoomBytes) / length) };
+}
+
+function replayWindowSizes(recordMax: number): Sizes {
+  const length = align(Math.max(replayWindowsBytes / replayWindowsMax, recordMax + dlqEntryRoomBytes));
+  return { length, count: Math.max(1, Math.min(replayWindowsMax, Math.floor(replayWindowsBytes / length))) };
 }
 
 /** What remains for rings beside `sharedBytes` and the lanes' work space. */

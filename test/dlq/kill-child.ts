@@ -19,7 +19,7 @@ const queue = await Queue.open({ teardown: () => undefined }, directory, {
 
 /** Takes out what is there; every seventh event is not delivered but comes back. */
 async function replay(): Promise<void> {
-  const { cursor } = queue.dlq;
+  const cursor = queue.dlq.cursor(0);
   while (await cursor.load()) {
     while (cursor.next()) {
       const event = queue.current();
@@ -30,7 +30,7 @@ async function replay(): Promise<void> {
         await queue.dlq.flush();
       }
     }
-    queue.dlq.checkpoint(cursor.position);
+    queue.dlq.checkpoint(0, cursor.position);
   }
 }
 

@@ -30,6 +30,7 @@ export type QueueOptions = Partial<
   readonly blockBytes?: number;
   readonly blockCount?: number;
   readonly windowBytes?: number;
+  readonly windowCount?: number;
 };
 
 type Teardown = { teardown(end: () => unknown): void };
@@ -72,10 +73,10 @@ export class Queue {
   }
 
   static async open(t: Teardown, directory: string, options: QueueOptions = {}): Promise<Queue> {
-    const { blockBytes = 4_096, blockCount = 8, windowBytes = 64 * 1024, ...given } = options;
+    const { blockBytes = 4_096, blockCount = 8, windowBytes = 64 * 1024, windowCount = 2, ...given } = options;
     const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
-    const replayWindow = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes };
-    const arena = createArena(replayWindow.offset + windowBytes);
+    const replayWindows = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes, count: windowCount };
+    const arena = createArena(replayWindows.offset + windowBytes * windowCount);
     const reports: DlqEvent[] = [];
     const unreadable = [0, 0];
     const dlq = await openDlq({
@@ -87,7 +88,7 @@ export class Queue {
       eventBytesMax: [scratchBytes, scratchBytes],
       arena,
       blocks,
-      replayWindow,
+      replayWindows,
       files: realFiles,
       clock: {
         nowMs: () => Date.now(),
@@ -132,9 +133,9 @@ export class Queue {
     }
   }
 
-  /** The entry that the cursor stands on. */
-  current(): Event {
-    const { cursor } = this.dlq;
+  /** The entry that a stream's cursor stands on. */
+  current(stream = 0): Event {
+    const cursor = this.dlq.cursor(stream);
     const { buffer } = this.#arena;
     const text = (offset: number, length: number, encoding: 'utf8' | 'latin1' | 'hex'): string =>
       buffer.toString(encoding, offset, offset + length);
@@ -149,12 +150,21 @@ export class Queue {
     };
   }
 
-  /** Takes all spills out, in the order in which they come. Nothing is checkpointed. */
-  async replay(): Promise<Event[]> {
-    const { cursor } = this.dlq;
+  /** Takes all spills of one stream, or of one after the other, out in the order in which they come. Nothing is checkpointed. */
+  async replay(only?: number): Promise<Event[]> {
     const events: Event[] = [];
-    while (await cursor.load()) while (cursor.next()) events.push(this.current());
+    for (let stream = only ?? 0; stream <= (only ?? this.dlq.queueCount - 1); stream++) {
+      const cursor = this.dlq.cursor(stream);
+      while (await cursor.load()) while (cursor.next()) events.push(this.current(stream));
+    }
     return events;
+  }
+
+  /** Says that all that was taken out is done. */
+  checkpoint(): void {
+    for (let stream = 0; stream < this.dlq.queueCount; stream++) {
+      this.dlq.checkpoint(stream, this.dlq.cursor(stream).handedPosition);
+    }
   }
 
   reported(change: string): DlqEvent[] {

@@ -21,8 +21,8 @@ t.test('spills come back oldest first, over many segments and runs, and while mo
   // A window that holds a few entries only: it is filled again and again.
   const queue = await Queue.open(t, directory, { segmentBytes: 2_048, windowBytes: 512 });
   const replayed = [];
-  while (await queue.dlq.cursor.load()) {
-    while (queue.dlq.cursor.next()) {
+  while (await queue.dlq.cursor(0).load()) {
+    while (queue.dlq.cursor(0).next()) {
       replayed.push(queue.current());
       if (replayed.length % 5 === 0 && replayed.length <= 500) await queue.append(eventOf(499 + replayed.length / 5));
     }
@@ -33,12 +33,12 @@ t.test('spills come back oldest first, over many segments and runs, and while mo
 t.test('what is taken back comes again as the next one', async (t) => {
   const queue = await Queue.open(t, temporaryDirectory(t));
   for (const event of events(0, 3)) await queue.append(event);
-  const { cursor } = queue.dlq;
+  const cursor = queue.dlq.cursor(0);
   await cursor.load();
   cursor.next();
-  t.equal(queue.dlq.spilledEvents, 2, 'what is handed out is in flight');
+  t.equal(queue.dlq.spilledEvents(0), 2, 'what is handed out is in flight');
   cursor.unread();
-  t.equal(queue.dlq.spilledEvents, 3);
+  t.equal(queue.dlq.spilledEvents(0), 3);
   t.strictSame(await queue.replay(), events(0, 3));
 });
 
@@ -48,7 +48,7 @@ t.test('what is not covered by a checkpoint comes again after a restart, what is
   for (const event of events(0, 10)) await first.append(event);
   await first.replay();
   // Positions count from 1.
-  first.dlq.checkpoint(4);
+  first.dlq.checkpoint(0, 4);
   await first.close();
   const second = await Queue.open(t, directory);
   t.equal(second.dlq.holdings(0).spilled, 6);
@@ -65,13 +65,13 @@ t.test('segments are given back when a checkpoint covers them, and their room wi
   const full = segmentNames(directory, 'spill').length;
   t.ok(full > 5);
   const middle = readSeries(directory, 'spill')[100]?.sequence ?? 0;
-  queue.dlq.checkpoint(middle);
+  queue.dlq.checkpoint(0, middle);
   await until(
     async () => segmentNames(directory, 'spill').length,
     (left) => left < full,
   );
   t.equal(readSeries(directory, 'spill').at(-1)?.sequence, 200, 'what is not covered stays');
-  queue.dlq.checkpoint(queue.dlq.cursor.position);
+  queue.checkpoint();
   await until(
     async () => segmentNames(directory, 'spill').length,
     (left) => left === 0,
@@ -88,7 +88,7 @@ t.test('dead letters stay over restarts, with reason, attempts and time, and are
     await queue.append(dead, Kind.dead);
     await queue.append(eventOf(run));
     t.strictSame(await queue.replay(), [eventOf(run)]);
-    queue.dlq.checkpoint(queue.dlq.cursor.position);
+    queue.checkpoint();
     await queue.close();
   }
   const { key, data, attempts, reason, firstSeenUs } = dead;
@@ -109,11 +109,11 @@ t.test('a spill of a stream that is gone, or larger than its stream now takes, b
   const second = await Queue.open(t, directory, { streams: ['orders'], eventBytesMax: [1_000] });
   t.strictSame(await second.replay(), [eventOf(3)]);
   t.match(second.dlq.holdings(undefined), { spilled: 0, dead: 2 });
-  second.dlq.checkpoint(second.dlq.cursor.position);
+  second.checkpoint();
   await second.close();
   t.match(readSeries(directory, 'dead'), [
-    { stream: 'clicks', reason: Reason.unknownStreamOnReplay, key: 'key1' },
     { stream: 'orders', reason: Reason.tooLarge, key: 'key2', data: 'x'.repeat(2_000) },
+    { stream: 'clicks', reason: Reason.unknownStreamOnReplay, key: 'key1' },
   ]);
 });
 
@@ -154,7 +154,7 @@ t.test('what was set aside anew is written before the checkpoint that covers its
   await queue.append(eventOf(1));
   await queue.replay();
   calls.length = 0;
-  queue.dlq.checkpoint(queue.dlq.cursor.position);
+  queue.checkpoint();
   // A moment before the checkpoint's timer ends, the event comes back from its ring.
   await new Promise((resolve) => setTimeout(resolve, 195));
   await queue.append(eventOf(1), Kind.dead);
@@ -190,7 +190,7 @@ t.test('a checkpoint that takes long is never overtaken by the next, and no live
   for (const event of events(0, 100)) await queue.append(event);
   await queue.replay();
   for (let position = 1; position <= 100; position++) {
-    queue.dlq.checkpoint(position);
+    queue.dlq.checkpoint(0, position);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   await queue.append(eventOf(100));
@@ -214,7 +214,7 @@ t.test('closing while a load is under way ends it, and leaves no file open', asy
   for (const event of events(0, 50)) await queue.append(event);
   await queue.dlq.flush();
   const open = readdirSync('/proc/self/fd').length;
-  const load = queue.dlq.cursor.load();
+  const load = queue.dlq.cursor(0).load();
   await queue.close();
   await load;
   t.ok(readdirSync('/proc/self/fd').length < open, 'the segment that was written is closed too');

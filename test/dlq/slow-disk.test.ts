@@ -28,7 +28,7 @@ function open(directory: string, files: Files, onEvent: (event: DlqEvent) => voi
     fsync: { kind: 'interval', intervalMs: 50 },
     arena,
     blocks: { offset: blocksOffset, length: blockBytes, count: blockCount },
-    replayWindow: { offset: windowOffset, length: 65_536 },
+    replayWindows: { offset: windowOffset, length: 65_536, count: 1 },
     streams: ['orders'],
     files,
     clock: {
@@ -92,7 +92,7 @@ t.test('while the disk takes nothing, events fill the blocks that there are, how
   }
   letGo();
   await dlq.flush();
-  t.equal(dlq.spilledEvents, 3 * blockCount);
+  t.equal(dlq.spilledEvents(0), 3 * blockCount);
   t.equal(await dlq.close(), true);
 });
 
@@ -112,9 +112,10 @@ t.test('on a disk that is slower than its interval, checkpoints are written one 
   const dlq = await open(temporaryDirectory(t), files, ({ change }) => changes.push(change));
   for (let event = 0; event < 10; event++) append(dlq);
   await dlq.flush();
-  t.equal(await dlq.cursor.load(), true);
-  while (dlq.cursor.next()) {
-    dlq.checkpoint(dlq.cursor.position);
+  const cursor = dlq.cursor(0);
+  t.equal(await cursor.load(), true);
+  while (cursor.next()) {
+    dlq.checkpoint(0, cursor.position);
     await pause(checkpointMs / 2);
   }
   t.equal(await dlq.close(), true);

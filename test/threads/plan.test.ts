@@ -26,8 +26,9 @@ function areas(plan: ArenaPlan): { offset: number; length: number }[] {
     plan.landing,
     plan.randomKeys,
     plan.keyScratch,
-    plan.dlqBlocks,
-    plan.replayWindow,
+    ...[plan.dlqBlocks, plan.replayWindows].flatMap(({ offset, length, count }) =>
+      Array.from({ length: count }, (_, i) => ({ offset: offset + i * length, length })),
+    ),
     ...plan.lanes.flatMap(({ streams: places }) =>
       places.flatMap(({ ring, aggregates, bodies }) => [
         { offset: ring.controlOffset, length: controlBytes },
