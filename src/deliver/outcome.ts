@@ -10,7 +10,8 @@
  * Errors that the table does not name count as `again`: an event that is kept too long is better than one that is lost.
  * Names are those of the Kinesis API reference (PutRecords, "Errors" and "Common Errors"), of the SDK, and of Node.
  */
-import { SpillwayError, toPlainError } from '../base/errors.ts';
+import { SpillwayError } from '../base/errors.ts';
+import { failureFacts } from '../edges/failure-cures.ts';
 
 export type FailureAction = 'again' | 'slow' | 'stop' | 'refused';
 
@@ -79,12 +80,6 @@ export function isThrottled(recordError: string): boolean {
 }
 
 export function classifyFailure(error: unknown): Failure {
-  const plain = toPlainError(error);
-  const isNamed = error instanceof Error && !(error instanceof SpillwayError) && error.name !== 'Error';
-  const code = isNamed ? error.name : plain.code;
-  return {
-    action: Object.hasOwn(actions, code) ? (actions[code] as FailureAction) : 'again',
-    code,
-    message: plain.message,
-  };
+  const { code, message } = error instanceof SpillwayError ? error : failureFacts(error);
+  return { action: Object.hasOwn(actions, code) ? (actions[code] as FailureAction) : 'again', code, message };
 }

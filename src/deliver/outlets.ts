@@ -182,7 +182,7 @@ export class Outlets {
   #maySucceed(outlet: number): boolean {
     if (this.#busy[outlet] === 1) return false;
     if (this.#retryMs[outlet] === 0) return true;
-    if ((this.#retryMs[outlet] as number) > this.#nowMs || !this.#retries.mayRetry(this.#nowMs)) return false;
+    if ((this.#retryMs[outlet] as number) > this.#nowMs || !this.#retries.mayRetry(1, this.#nowMs)) return false;
     this.#retryMs[outlet] = 0;
     return true;
   }

@@ -19,11 +19,11 @@ import { classifyFailure, type Failure } from './outcome.ts';
 import { backoffMs } from './retry.ts';
 import { RetryBudget } from './retry-budget.ts';
 
-/** A breaker that waits for somebody to act asks again this often at the least. */
-const probeMsMax = 5_000;
+/** An open breaker asks again this often at the least: with the probe's own time, deliveries go on within 5 s. */
+const probeMsMax = 4_000;
 
 /** Whole requests that are sent again. In an outage the breaker lets far fewer pass. */
-const requestRetries = { share: 0.1, trickle: 2, burst: 20 };
+const requestRetries = { part: 0.1, floorPerSecond: 2, windowMs: 10_000 };
 
 export interface RequestsParts {
   readonly ctx: DeliveryContext;
@@ -93,7 +93,7 @@ export class Requests {
   }
 
   send(batch: Batch): void {
-    if (batch.attempts === 0) this.#budget.sent(1);
+    if (batch.attempts === 0) this.#budget.sent(1, this.#parts.ctx.clock.nowMs());
     const { ctx, contentType } = this.#parts;
     this.#inFlight.add(batch);
     const startUs = ctx.clock.nowUs();
@@ -122,8 +122,9 @@ export class Requests {
         continue;
       }
       const probing = breaker.state === BreakerState.halfOpen && this.#inFlight.size === 0;
-      if (probing) this.#budget.spend();
-      if (probing || (breaker.state === BreakerState.closed && dueMs <= nowMs && this.#budget.mayRetry(nowMs))) {
+      const due = probing || (breaker.state === BreakerState.closed && dueMs <= nowMs);
+      // A probe goes in any case, and is counted.
+      if (due && (this.#budget.mayRetry(1, nowMs) || probing)) {
         this.#held.splice(i--, 1);
         this.send(batch);
       } else {

@@ -43,7 +43,7 @@ const tryOnMs = 1_000;
 const turnEventsMax = 8_192;
 
 /** Records that are sent again because Kinesis refused them alone. */
-const recordRetries = { share: 0.1, trickle: 20, burst: 1_000 };
+const recordRetries = { part: 0.1, floorPerSecond: 20, windowMs: 10_000 };
 
 /** Share of the ring at which events that wait for a hot shard leave it for the DLQ, so that the others get through. */
 const crowdedShare = 0.75;
@@ -250,7 +250,7 @@ export class StreamDelivery implements RecordSink {
     batch.seal(this.#ctx.arena.buffer);
     const nowMs = this.#ctx.clock.nowMs();
     this.#ctx.lingered(Math.max(0, nowMs - Math.min(this.#openedMs, nowMs)) * 1000, batch.events);
-    this.#budget.sent(batch.records);
+    this.#budget.sent(batch.records, nowMs);
     this.#requests.send(batch);
   }
 
@@ -348,7 +348,7 @@ export class StreamDelivery implements RecordSink {
     while (!this.#remapDue) {
       if (this.#group === undefined) {
         if (this.#requests.isOpen || this.#retries.nextDueMs() > nowMs) return;
-        if (!this.#retries.nextIsCounted() && !this.#budget.mayRetry(nowMs)) return;
+        if (!this.#retries.nextIsCounted() && !this.#budget.mayRetry(1, nowMs)) return;
         this.#group = this.#retries.popDue(nowMs) as RetryGroup;
         this.#groupNext = 0;
       }

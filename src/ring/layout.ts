@@ -66,7 +66,7 @@ export const SetAside = {
   expired: 0,
   /** Kinesis refuses it. */
   rejected: 1,
-  /** Its shard takes no more for now, and others need its room. */
+  /** Its shard takes no more at present, and others need its room. */
   hotShard: 2,
   /** The stream keeps the order of keys, and all of it must leave the ring. */
   parked: 3,

@@ -1,4 +1,8 @@
-import { UpdateStreamModeCommand, UpdateStreamRecordDistributionStrategyCommand } from '@aws-sdk/client-kinesis';
+import {
+  CreateStreamCommand,
+  DeleteStreamCommand,
+  UpdateStreamRecordDistributionStrategyCommand,
+} from '@aws-sdk/client-kinesis';
 import t from 'tap';
 import { connect } from '../../src/client/client.ts';
 import { drained, type LogLine, Rig, until } from './running.ts';
@@ -10,7 +14,7 @@ const surveyed =
 
 t.test("an event over the stream's own limit is refused at once, and told the limit", async (t) => {
   const rig = await Rig.start(t);
-  const daemon = await rig.daemon('record_bytes_max = "4MiB"');
+  const daemon = await rig.daemon('record_bytes_max = "1536KiB"');
   await daemon.line(surveyed('1048576'));
   const refusals: { code: string; message: string }[] = [];
   const client = await connect({
@@ -27,8 +31,9 @@ t.test("an event over the stream's own limit is refused at once, and told the li
 
 t.test('when the stream goes over to AUTO, nothing is aggregated any more, and events arrive', async (t) => {
   const rig = await Rig.start(t);
+  await rig.operate((StreamARN) => new DeleteStreamCommand({ StreamARN }));
   await rig.operate(
-    (StreamARN) => new UpdateStreamModeCommand({ StreamARN, StreamModeDetails: { StreamMode: 'ON_DEMAND' } }),
+    () => new CreateStreamCommand({ StreamName: 'orders', StreamModeDetails: { StreamMode: 'ON_DEMAND' } }),
   );
   const daemon = await rig.daemon();
   const half = 20_000;
@@ -62,7 +67,9 @@ t.test('when the stream goes over to AUTO, nothing is aggregated any more, and e
 
 t.test('a stream that may not be described is delivered to without aggregates', async (t) => {
   const rig = await Rig.start(t);
-  const daemon = await rig.daemon('aggregation = false');
+  await rig.simulator.faults({ denyOperations: ['DescribeStreamSummary'] });
+  const daemon = await rig.daemon();
+  await daemon.line(({ level, kind, msg }) => level === 'warn' && kind === 'config' && /kinesis:Describe/.test(msg));
   const count = 5_000;
   await rig.send(daemon.socket, 0, count);
   await until(() => daemon.ledger(), drained(count));
