@@ -4,7 +4,7 @@ import { Stream } from '../../src/simulator/stream.ts';
 
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const hashMax = 2n ** 128n - 1n;
-const hash = fc.oneof(fc.bigInt({ min: 0n, max: hashMax }), fc.constantFrom(0n, hashMax));
+const anyHash = fc.oneof(fc.bigInt({ min: 0n, max: hashMax }), fc.constantFrom(0n, hashMax));
 const settings = { mode: 'PROVISIONED', maxRecordSizeInKiB: 1_024, distribution: 'USER_PARTITION_KEY' } as const;
 const nowMs = 1_800_000_000_000;
 
@@ -16,7 +16,7 @@ const step = fc.record({
   splits: fc.boolean(),
   place: fc.nat(),
   share: fc.bigInt({ min: 1n, max: 999n }),
-  hash,
+  hash: anyHash,
   /** Whether the key asked for is the last of a shard rather than any. */
   edge: fc.boolean(),
 });
