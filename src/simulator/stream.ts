@@ -125,11 +125,12 @@ export class Stream {
   #replace(closing: readonly Shard[], opening: readonly Shard[], nowMs: number): void {
     for (const shard of closing) shard.close(nowMs);
     this.#open = this.#open.flatMap((shard) => (shard === closing[0] ? opening : closing.includes(shard) ? [] : shard));
-    if (this.shards.length - this.#open.length <= closedShardsMax) return;
-    this.shards.splice(
-      this.shards.findIndex(({ closedMs }) => closedMs !== undefined),
-      1,
-    );
+    while (this.shards.length - this.#open.length > closedShardsMax) {
+      this.shards.splice(
+        this.shards.findIndex(({ closedMs }) => closedMs !== undefined),
+        1,
+      );
+    }
   }
 
   /** Forgets counts, budgets and kept records; event numbers begin anew. */
