@@ -66,7 +66,7 @@ function ours(events: readonly UserRecord[]): { run: (records?: Buffer[]) => num
   let sum = 0;
   let kept: Buffer[] | undefined;
   let counts: number[] = [];
-  const gate = { waiting: new Uint32Array(1), mayOpen: () => true, opened: () => {} };
+  const gate = { waiting: new Uint32Array(1), mayOpen: () => true, opened: () => Number.POSITIVE_INFINITY };
   const aggregator = new Aggregator(
     arena,
     { offset: 65_536, length: room },

@@ -39,6 +39,7 @@ export class Aggregate {
   readonly #start: number;
   readonly #bytesMax: number;
   readonly #records: number;
+  #bytesMost = 0;
   #keysEnd = 0;
   #keyCount = 0;
   #recordsEnd = 0;
@@ -52,7 +53,9 @@ export class Aggregate {
     this.#records = start + bytesMax + 32;
   }
 
-  open(shard: number, stamp: number): void {
+  /** `bytesMost`: the size at which it is full, if that is less than its place holds. */
+  open(shard: number, stamp: number, bytesMost: number): void {
+    this.#bytesMost = Math.min(bytesMost, this.#bytesMax);
     this.count = 0;
     this.shard = shard;
     this.stamp = stamp;
@@ -129,7 +132,7 @@ export class Aggregate {
     const tables = this.#keysEnd - this.#start + keyBytes + this.#hashKeyBytes + ehkBytes;
     const records = this.#recordsEnd - this.#records + recordBytes;
     return (
-      envelopeBytes + 1 + tables + records > this.#bytesMax ||
+      envelopeBytes + 1 + tables + records > this.#bytesMost ||
       tables > this.#bytesMax / 2 ||
       this.count === aggregateEventsMax
     );

@@ -207,9 +207,8 @@ export class Aggregator {
     const aggregate = this.#free.pop() as Aggregate;
     this.#openOrder.push(aggregate);
     this.#stamp = this.#stamp === 0x7fff_ffff ? 1 : this.#stamp + 1;
-    aggregate.open(shard, this.#stamp);
+    aggregate.open(shard, this.#stamp, this.#gate.opened(shard));
     this.#open[shard] = aggregate;
-    this.#gate.opened(shard);
     return aggregate;
   }
 

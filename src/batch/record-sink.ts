@@ -21,7 +21,8 @@ export interface Gate {
   readonly waiting: Uint32Array;
   /** Asked before a record is begun. */
   mayOpen(shard: number): boolean;
-  opened(shard: number): void;
+  /** A record was begun. Returns how many bytes it should have at most; Infinity: as many as it can. */
+  opened(shard: number): number;
 }
 
 /** What {@link Aggregator.add} answers for an event that need not wait. */

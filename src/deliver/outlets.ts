@@ -15,9 +15,14 @@
  * Where Kinesis does not place records by key, or the map is not known, an outlet is a range of hash keys (order kept) or there are
  * none.
  */
+import { shardBytesPerSecond } from '../base/limits.ts';
 import type { ShardLimiter } from './limiter.ts';
 import type { RetryBudget } from './retry-budget.ts';
 import { WaitingEvents } from './waiting-events.ts';
+
+/** A record of a shard that was throttled before takes so much of the lane's part of it, and has at least so many bytes. */
+const recordSeconds = 0.25;
+const recordBytesLeast = 5 * 1024;
 
 export class Outlets {
   /** Events that wait, by outlet; the aggregator looks at it for every event. */
@@ -75,9 +80,11 @@ export class Outlets {
     return this.#limited[outlet] === 0 || this.#limiter.mayOpen(outlet, this.#nowMs);
   }
 
-  /** A record was begun. */
-  opened(outlet: number): void {
+  /** A record was begun. Where little may go, it should be small: its limiter learns from outcomes, and must not wait for them. */
+  opened(outlet: number): number {
     if (this.#ordered) this.#busy[outlet] = 1;
+    if (this.#limited[outlet] === 0) return Number.POSITIVE_INFINITY;
+    return Math.max(recordBytesLeast, recordSeconds * shardBytesPerSecond * this.#limiter.share(outlet));
   }
 
   /** A record of so many bytes goes out. */

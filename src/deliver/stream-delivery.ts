@@ -15,6 +15,7 @@
  *
  * Long because every branch of its drawing moves the same few fields, and apart they would need them all.
  */
+import { shardBytesPerSecond, shardRecordsPerSecond } from '../base/limits.ts';
 import type { Aggregate } from '../batch/aggregate.ts';
 import { Aggregator } from '../batch/aggregator.ts';
 import type { Batch } from '../batch/batch.ts';
@@ -80,7 +81,10 @@ export class StreamDelivery implements RecordSink {
     this.#ctx = ctx;
     this.#wire = wire;
     this.#ordered = ctx.options.ordering === 'key';
-    const limiter = new ShardLimiter({ bytesPerSecond: 1_000_000, recordsPerSecond: 1_000 }, ctx.random);
+    const limiter = new ShardLimiter(
+      { bytesPerSecond: shardBytesPerSecond, recordsPerSecond: shardRecordsPerSecond },
+      ctx.random,
+    );
     this.#outlets = new Outlets(this.#ordered, this.#budget, limiter);
     this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, ctx.md5, this.#outlets, this);
     this.#survey = new Survey(ctx.kinesis, ctx.clock, ctx.random, (findings) => this.#surveyed(findings));

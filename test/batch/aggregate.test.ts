@@ -23,7 +23,7 @@ function setUp(): {
   // The first page is nobody's, here as in the daemon.
   const md5 = new Md5Group(arena, 0);
   const aggregate = new Aggregate(arena, 65_536, bytesMax);
-  aggregate.open(0, 1);
+  aggregate.open(0, 1, Number.POSITIVE_INFINITY);
   const entries = new RingEntries(arena, 65_536 + ((aggregatePlaceBytes(bytesMax) + 127) & -128));
   const add = (key: string, data: string, hashKey?: Buffer): boolean => {
     const offset = entries.write(key, data, hashKey);

@@ -39,7 +39,7 @@ function setUp(places: number, mapped = true) {
   const start = 65_536 + ((areaBytes + 127) & -128);
   const arena = createArena(start + 4 * 1024 * 1024);
   const records: Sunk[] = [];
-  const gate = { waiting: new Uint32Array(shards), mayOpen: () => true, opened: () => {} };
+  const gate = { waiting: new Uint32Array(shards), mayOpen: () => true, opened: () => Number.POSITIVE_INFINITY };
   const aggregator = new Aggregator(
     arena,
     { offset: 65_536, length: areaBytes },
