@@ -36,6 +36,8 @@ import type { Config } from './config.ts';
 import { type Credentials, deliveryOptions, planInput } from './demand.ts';
 import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
+import type { OrderedSpill } from './ordered-spill.ts';
+import { createOrders } from './orders.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
 import { StreamReplay } from './stream-replay.ts';
@@ -46,6 +48,12 @@ const refreshMs = 10;
 
 /** What the DLQ reports while all is well; the rest an operator should see. */
 const routineChanges: ReadonlySet<string> = new Set(['recovered', 'room', 'segment_sealed', 'segment_removed']);
+
+const overflowReasons = {
+  saturated: Reason.saturated,
+  stream_open: Reason.streamOpen,
+  ordered: Reason.ordered,
+} as const;
 
 export interface DaemonOptions {
   /** One per lane, loading already; ended by {@link Daemon.stop}. */
@@ -79,6 +87,9 @@ export class Daemon {
   #admission!: Admission;
   #returns!: Returns;
   #replayer!: Replayer;
+  #replays: StreamReplay[] = [];
+  /** By stream; filled when all parts are there. */
+  readonly #orders: (OrderedSpill | undefined)[] = [];
   #telemetry!: Telemetry;
   #onInputEnd: (() => void) | undefined;
 
@@ -105,6 +116,19 @@ export class Daemon {
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = this.#createReplayer();
+    this.#orders.push(
+      ...createOrders({
+        config,
+        admission: this.#admission,
+        dlq: this.#dlq,
+        returns: this.#returns,
+        replays: this.#replays,
+        ringsOf: (stream) => this.#ringsOf(stream),
+        send: (lane, message) => this.#pool.send(lane, message),
+        nowMs: () => clock.nowMs(),
+        log,
+      }),
+    );
     await lanesReady;
     this.#listeners = await openListeners({
       config,
@@ -119,7 +143,7 @@ export class Daemon {
     });
     this.#replayer.start();
     this.#timers = [
-      setInterval(() => this.#admission.refresh(), refreshMs),
+      setInterval(() => this.#refresh(), refreshMs),
       setInterval(() => this.#interval(), config.log.intervalMs),
     ];
     this.#state = 'ready';
@@ -206,6 +230,11 @@ export class Daemon {
     return spilled;
   }
 
+  #refresh(): void {
+    this.#admission.refresh();
+    if (this.#state === 'ready') for (const order of this.#orders) order?.tick();
+  }
+
   #interval(): void {
     this.#telemetry.interval();
     this.#pool.sendAll({ type: 'interval' });
@@ -219,6 +248,8 @@ export class Daemon {
       counters: this.#counters,
       settled: (lane) => this.#pool.send(lane, { type: 'settled' }),
       again: (lane, offsets) => this.#pool.send(lane, { type: 'again', offsets }),
+      keepsOrder: (stream) => config.streams[stream]?.ordering === 'key',
+      cameBack: (stream, offset, bytes) => this.#replays[stream]?.cameBack(offset, bytes),
       buried: (lane, stream, events) => {
         const fields = { event: 'dead', stream: config.streams[stream]?.name ?? '', lane, events };
         log.warn('dlq', 'DLQ: events that Kinesis refuses', { ...fields, reason: reasonName(Reason.rejected) });
@@ -237,7 +268,8 @@ export class Daemon {
       clock,
       onMessage: (lane, message) => this.#heard(lane, message),
       onWorker: (lane, state, cause, tookMs) => {
-        if (state === 'lost') this.#returns.forget(lane);
+        if (state === 'lost') this.#lost(lane);
+        if (state === 'replaced') for (const order of this.#orders) order?.replaced(lane);
         const fields = { lane, state, tookMs: Math.round(tookMs), ...(cause === '' ? {} : { cause }) };
         if (state === 'started') log.debug('worker', `lane ${lane} started`, fields);
         else if (state === 'lost') log.error('worker', `lane ${lane} lost its worker`, fields);
@@ -250,10 +282,11 @@ export class Daemon {
     switch (message.type) {
       case 'ready':
       case 'drained':
-      case 'parked':
         return;
+      case 'parked':
+        return this.#orders[message.stream]?.parked(lane);
       case 'set_aside':
-        return this.#returns.take(lane, message.offsets);
+        return this.#setAside(lane, message.offsets);
       case 'latency':
         return this.#telemetry.laneLatencies(lane, message.latencies);
       case 'request_failed':
@@ -270,6 +303,16 @@ export class Daemon {
       default:
         message satisfies never;
     }
+  }
+
+  #lost(lane: number): void {
+    this.#returns.forget(lane);
+    for (const order of this.#orders) order?.lost(lane);
+  }
+
+  #setAside(lane: number, offsets: Uint32Array): void {
+    const spilled = this.#returns.take(lane, offsets);
+    if (spilled !== undefined && this.#state === 'ready') this.#orders[spilled]?.strayed();
   }
 
   /** A lane has found out something of a stream: what admission goes by, and what an operator should know. */
@@ -344,6 +387,7 @@ export class Daemon {
       lanes: config.daemon.lanes,
       rings: this.#rings,
       overflow: this.#createOverflow(),
+      orders: this.#orders,
       randomKeys,
       published,
     });
@@ -353,7 +397,8 @@ export class Daemon {
     const { config, clock, log } = this.#options;
     const dlq = this.#dlq;
     const nowMs = (): number => clock.nowMs();
-    const streams = Array.from(
+    const { streams } = config;
+    this.#replays = Array.from(
       { length: dlq.queueCount },
       (_, stream) =>
         new StreamReplay({
@@ -362,6 +407,8 @@ export class Daemon {
           spilledEvents: () => dlq.spilledEvents(stream),
           checkpoint: (position) => dlq.checkpoint(stream, position),
           target: this.#admission,
+          isHeld: () => this.#isReplayHeld(stream),
+          keepsOrder: streams[stream]?.ordering === 'key',
           rings: this.#ringsOf(stream).map(({ ring }) => ring),
           counters: this.#counters,
           nowMs,
@@ -370,16 +417,25 @@ export class Daemon {
         }),
     );
     return new Replayer({
-      streams,
+      streams: this.#replays,
       areWindowsTaken: () => dlq.areWindowsTaken,
       nowMs,
       onFailure: (error) => log.failure(error),
     });
   }
 
+  #isReplayHeld(stream: number): boolean {
+    // The queue of streams that are not configured fills no ring.
+    if (stream === this.#options.config.streams.length) return false;
+    const order = this.#orders[stream];
+    if (order === undefined) return this.#admission.isDiverted(stream);
+    return !order.mayReplay || this.#admission.isUnavailable(stream);
+  }
+
   /** One per lane; none of the queue of streams that are not configured. */
   #ringsOf(stream: number): AdmissionRing[] {
-    return this.#rings.filter((_, i) => i % this.#options.config.streams.length === stream);
+    const { streams } = this.#options.config;
+    return this.#rings.filter((_, i) => i % streams.length === stream);
   }
 
   #createOverflow(): Overflow {
@@ -387,7 +443,7 @@ export class Daemon {
     return {
       spill: (stream, cause, firstSeenUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength) => {
         const dlq = this.#dlq;
-        const reason = cause === 'saturated' ? Reason.saturated : Reason.streamOpen;
+        const reason = overflowReasons[cause];
         const appended = dlq.append(
           Kind.spill,
           stream,

@@ -44,6 +44,11 @@ export class ReplayPace {
     }
   }
 
+  /** The destination fails: it is tried anew with little. */
+  restart(): void {
+    this.#windowBytes = windowBytesMin;
+  }
+
   #set(bytes: number): void {
     this.#windowBytes = Math.min(this.#windowBytesMax, Math.max(windowBytesMin, bytes));
   }

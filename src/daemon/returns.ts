@@ -15,6 +15,7 @@ import {
   EntryState,
   entry,
   flagHashKey,
+  flagReplayed,
   reasonShift,
   SetAside,
   stateMask,
@@ -52,6 +53,7 @@ const retryMs = 20;
 /** Entries of one message of a lane; all were set aside for the same reason. */
 interface Group {
   readonly lane: number;
+  readonly stream: number;
   readonly offsets: Uint32Array;
   next: number;
 }
@@ -64,46 +66,65 @@ export interface ReturnsParts {
   readonly settled: (lane: number) => void;
   /** The DLQ has no room for these, they are marked `pending` again: the lane must try on. */
   readonly again: (lane: number, offsets: Uint32Array) => void;
+  /** The stream keeps the order of its keys. */
+  readonly keepsOrder: (stream: number) => boolean;
+  /** Of such a stream: an event that came from the DLQ came back, and is there still. */
+  readonly cameBack: (stream: number, offset: number, bytes: number) => void;
   /** So many events of the stream became dead letters. */
   readonly buried: (lane: number, stream: number, events: number) => void;
 }
 
 export class Returns {
   readonly #parts: ReturnsParts;
-  /** Dead letters do not wait behind spills: the DLQ keeps room for them when it has none for spills. */
-  #waiting: { spills: Group[]; deads: Group[] } = { spills: [], deads: [] };
+  /**
+   * Dead letters do not wait behind spills: the DLQ keeps room for them when it has none for spills. What must keep its order
+   * waits for room, and holds nothing else up.
+   */
+  #waiting: { spills: Group[]; ordered: Group[]; deads: Group[] } = { spills: [], ordered: [], deads: [] };
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: ReturnsParts) {
     this.#parts = parts;
   }
 
-  take(lane: number, offsets: Uint32Array): void {
-    const group = { lane, offsets, next: 0 };
-    if (this.#isDead(offsets[0] as number)) this.#waiting.deads.push(group);
+  /** Moves these entries of one stream, all set aside for one reason. Returns the stream when they go to where it is replayed from. */
+  take(lane: number, offsets: Uint32Array): number | undefined {
+    const first = offsets[0] as number;
+    const stream = this.#streamOf(first);
+    const group = { lane, stream, offsets, next: 0 };
+    const isDead = this.#isDead(first);
+    if (isDead) this.#waiting.deads.push(group);
+    else if (this.#parts.keepsOrder(stream)) this.#waiting.ordered.push(group);
     else this.#waiting.spills.push(group);
     this.#work();
+    return isDead ? undefined : stream;
+  }
+
+  /** Entries of a stream that keeps order wait for the DLQ. */
+  isMoving(stream: number): boolean {
+    return this.#waiting.ordered.some((group) => group.stream === stream);
   }
 
   /** A lane was lost: its successor reports again what is still marked. */
   forget(lane: number): void {
     const others = (group: Group): boolean => group.lane !== lane;
-    const { spills, deads } = this.#waiting;
-    this.#waiting = { spills: spills.filter(others), deads: deads.filter(others) };
+    const { spills, ordered, deads } = this.#waiting;
+    this.#waiting = { spills: spills.filter(others), ordered: ordered.filter(others), deads: deads.filter(others) };
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#waiting = { spills: [], deads: [] };
+    this.#waiting = { spills: [], ordered: [], deads: [] };
   }
 
   #work(): void {
     if (this.#timer !== undefined) return;
     const touched = new Set<number>();
     const areDeadsMoved = this.#moveAll(this.#waiting.deads, touched);
+    const areOrderedMoved = this.#moveAll(this.#waiting.ordered, touched);
     const areSpillsMoved = this.#moveAll(this.#waiting.spills, touched);
     for (const lane of touched) this.#parts.settled(lane);
-    if (areDeadsMoved && areSpillsMoved) return;
+    if (areDeadsMoved && areOrderedMoved && areSpillsMoved) return;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#work();
@@ -113,7 +134,7 @@ export class Returns {
   /** False: some must wait for the DLQ. */
   #moveAll(groups: Group[], touched: Set<number>): boolean {
     for (let group = groups[0]; group !== undefined; group = groups[0]) {
-      const { lane, offsets } = group;
+      const { lane, offsets, stream } = group;
       const dead = new Map<number, number>();
       let result: Appended = Appended.ok;
       while (group.next < offsets.length) {
@@ -127,7 +148,8 @@ export class Returns {
       }
       for (const [stream, events] of dead) this.#parts.buried(lane, stream, events);
       const isDeadRefused = group.next < offsets.length && this.#isDead(offsets[group.next] as number);
-      if (result === Appended.busy || isDeadRefused) return false;
+      const mustWait = result === Appended.full && this.#parts.keepsOrder(stream);
+      if (result === Appended.busy || mustWait || isDeadRefused) return false;
       if (result === Appended.full) this.#tryOn(lane, offsets.slice(group.next));
       groups.shift();
     }
@@ -170,7 +192,10 @@ export class Returns {
     return this.settle(offset, reason === Reason.rejected ? Kind.dead : Kind.spill, reason);
   }
 
-  /** Puts the entry at `offset` into the DLQ and marks it settled; otherwise than `ok` nothing has changed. */
+  /**
+   * Puts the entry at `offset` into the DLQ and marks it settled; otherwise than `ok` nothing has changed. Where order is kept,
+   * what came from the DLQ has its place there still: appended, it would stand behind what is younger.
+   */
   settle(offset: number, kind: Kind, reason: Reason): Appended {
     const { words, floats } = this.#parts.arena;
     const stateWord = (offset + entry.state) >>> 2;
@@ -182,6 +207,11 @@ export class Returns {
     const keyOffset = offset + entry.payload + (ehkOffset === 0 ? 0 : 16);
     const dataOffset = keyOffset + keyLength;
     const dataLength = offset + entry.payload + (words[(offset + entry.length) >>> 2] as number) - dataOffset;
+    if (kind === Kind.spill && (keyWord & flagReplayed) !== 0 && this.#parts.keepsOrder(stream)) {
+      this.#parts.cameBack(stream, offset, keyLength + dataLength);
+      Atomics.store(words, stateWord, EntryState.settled);
+      return Appended.ok;
+    }
     const firstSeenUs = floats[(offset + entry.firstSeenUs) >>> 3] as number;
     const appended = this.#parts.dlq.append(
       kind,

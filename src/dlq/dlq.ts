@@ -148,6 +148,11 @@ export class Dlq {
     return this.#context.space.usedBytes;
   }
 
+  /** Whether spills of so many bytes, entry headers and all, would be taken now. */
+  hasRoom(bytes: number): boolean {
+    return this.#context.space.hasRoom(Kind.spill, bytes) && this.#queues.every(({ series }) => !series.writer.failing);
+  }
+
   holdings(stream: number | undefined): Holdings {
     const queues = stream === undefined ? this.#queues : [this.#queue(stream)];
     const { tally: deads } = this.#deads;

@@ -45,11 +45,19 @@ export interface AdmissionRing {
   readonly breakerWord: number;
 }
 
+/** What admission asks of a stream that keeps the order of its keys through spill and replay. */
+export interface StreamOrder {
+  /** `hold`: senders wait; `behind`: into the DLQ, behind what is there. */
+  readonly route: 'ring' | 'hold' | 'behind';
+  /** An event cannot enter its ring. False: the DLQ has no room for what would have to go there with it. */
+  spillWanted(): boolean;
+}
+
 /** Where overflow goes: the DLQ, as admission sees it. */
 export interface Overflow {
   spill(
     stream: number,
-    cause: 'saturated' | 'stream_open',
+    cause: 'saturated' | 'stream_open' | 'ordered',
     firstSeenUs: number,
     keyOffset: number,
     keyLength: number,
@@ -72,6 +80,8 @@ export interface AdmissionParts {
   /** By lane, then by stream. */
   readonly rings: readonly AdmissionRing[];
   readonly overflow: Overflow;
+  /** By stream; none of a stream that keeps no order. */
+  readonly orders: readonly (StreamOrder | undefined)[];
   readonly randomKeys: { readonly offset: number; readonly length: number };
   /** Told per commit how long the oldest event of it took from its read to its publication. */
   readonly published: (tookUs: number, events: number) => void;
@@ -84,6 +94,10 @@ export class Admission implements Intake {
   readonly #rings: readonly AdmissionRing[];
   /** By ring: 1 while events must not enter it. */
   readonly #diverted: Uint8Array;
+  /** By ring: 1 while a breaker advises against it. */
+  readonly #open: Uint8Array;
+  /** By ring: how long its oldest event has been there. */
+  readonly #oldestMs: Int32Array;
   readonly #streamCount: number;
   readonly #eventBytesMax: number[];
   #waiting: { stream: number; resume: () => void }[] = [];
@@ -102,6 +116,8 @@ export class Admission implements Intake {
     this.#streamCount = parts.policies.length;
     this.#eventBytesMax = parts.policies.map(({ eventBytesMax }) => eventBytesMax);
     this.#diverted = new Uint8Array(parts.rings.length);
+    this.#open = new Uint8Array(parts.rings.length);
+    this.#oldestMs = new Int32Array(parts.rings.length);
   }
 
   streamIndex(name: string): number | undefined {
@@ -295,7 +311,10 @@ export class Admission implements Intake {
     const { overflow: policy } = policies[stream] as AdmissionStream;
     if (policy === 'block') return Verdict.blocked;
     if (policy === 'refuse') return this.#refused(stream, saturated ? Verdict.saturated : Verdict.streamUnavailable);
-    const cause = saturated ? 'saturated' : 'stream_open';
+    const order = this.#parts.orders[stream];
+    if (order !== undefined && !order.spillWanted()) return this.#refused(stream, Verdict.dlqFull);
+    if (order !== undefined && order.route !== 'behind') return Verdict.blocked;
+    const cause = order !== undefined ? 'ordered' : saturated ? 'saturated' : 'stream_open';
     const result = overflow.spill(stream, cause, timeUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength);
     if (result === 'busy') return Verdict.blocked;
     if (result === 'full') return this.#refused(stream, Verdict.dlqFull);
@@ -319,17 +338,36 @@ export class Admission implements Intake {
       const oldest = ring.oldest();
       const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >>> 2] as number)) | 0;
       saturation.update(ring.usedBytes(), oldestMs, nowMs);
+      this.#oldestMs[i] = oldestMs;
       // Pairs with the lane's Atomics.store at each transition; nothing rides on it.
-      const open = Atomics.load(words, breakerWord) === BreakerState.open;
-      const blocks = (this.#parts.policies[i % this.#streamCount] as AdmissionStream).overflow === 'block';
-      this.#diverted[i] = (saturation.diverts || open) && !blocks ? 1 : 0;
+      const isOpen = saturation.diverts || Atomics.load(words, breakerWord) === BreakerState.open;
+      const stream = i % this.#streamCount;
+      const blocks = (this.#parts.policies[stream] as AdmissionStream).overflow === 'block';
+      const route = this.#parts.orders[stream]?.route ?? 'ring';
+      this.#open[i] = isOpen ? 1 : 0;
+      this.#diverted[i] = (isOpen && !blocks) || route !== 'ring' ? 1 : 0;
     }
+  }
+
+  /** Whether a breaker of the stream is open, whatever that means for its events. */
+  isUnavailable(stream: number): boolean {
+    for (let i = stream; i < this.#open.length; i += this.#streamCount) if (this.#open[i] === 1) return true;
+    return false;
   }
 
   /** Whether a breaker keeps events of the stream out of some ring now. */
   isDiverted(stream: number): boolean {
     for (let i = stream; i < this.#diverted.length; i += this.#streamCount) if (this.#diverted[i] === 1) return true;
     return false;
+  }
+
+  /** How long the oldest event of the stream has been in a ring, as of the last refresh. */
+  oldestMs(stream: number): number {
+    let oldestMs = 0;
+    for (let i = stream; i < this.#oldestMs.length; i += this.#streamCount) {
+      oldestMs = Math.max(oldestMs, this.#oldestMs[i] as number);
+    }
+    return oldestMs;
   }
 
   #resume(): void {
@@ -346,6 +384,8 @@ export class Admission implements Intake {
 
   #hasRoom(stream: number): boolean {
     const { overflow } = this.#parts.policies[stream] as AdmissionStream;
+    const route = this.#parts.orders[stream]?.route ?? 'ring';
+    if (route === 'hold' || (route === 'behind' && overflow === 'block')) return false;
     if (overflow !== 'block') return this.#parts.overflow.writable || !this.isDiverted(stream);
     for (let i = stream; i < this.#rings.length; i += this.#streamCount) {
       const { ring } = this.#rings[i] as AdmissionRing;

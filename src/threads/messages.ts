@@ -40,8 +40,6 @@ export type FromLane =
   | LaneReport
   | { readonly type: 'ready' }
   | { readonly type: 'drained' }
-  /** All that the stream's ring held is delivered, or was reported as set aside before this message. */
-  | { readonly type: 'parked'; readonly stream: number }
   | { readonly type: 'latency'; readonly latencies: readonly StreamLatency[] };
 
 /** The histograms of one stream (by index) over one interval. */
