@@ -20,6 +20,8 @@ import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
+import { Deliveries } from '../ingress/deliveries.ts';
+import { Fate } from '../ingress/watch.ts';
 import { MainCounter, MainCounters } from '../observe/counters.ts';
 import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
 import { LedgerReader } from '../observe/ledger.ts';
@@ -74,6 +76,7 @@ export class Daemon {
   #dlq!: Dlq;
   #pool!: LanePool;
   #admission!: Admission;
+  #deliveries!: Deliveries;
   #returns!: Returns;
   #replayer!: Replayer;
   #telemetry!: Telemetry;
@@ -95,6 +98,13 @@ export class Daemon {
     );
     const latency = createLatencyRecorder();
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
+    this.#deliveries = new Deliveries({
+      arena: this.#arena,
+      wantedOffset: this.#plan.wanted,
+      rings: this.#rings.map(({ ring }) => ring),
+      streams: config.streams.length,
+      admission: this.#admission,
+    });
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
     this.#dlq = await this.#openDlq();
@@ -116,6 +126,7 @@ export class Daemon {
       arena: this.#arena,
       plan: this.#plan,
       intake: this.#admission,
+      deliveries: this.#deliveries,
       clock,
       log,
       status: () => this.status(),
@@ -224,6 +235,7 @@ export class Daemon {
       counters: this.#counters,
       settled: (lane) => this.#pool.send(lane, { type: 'settled' }),
       again: (lane, offsets) => this.#pool.send(lane, { type: 'again', offsets }),
+      moved: (offset, isDead) => this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk),
       buried: (lane, stream, events) => {
         const fields = { event: 'dead', stream: config.streams[stream]?.name ?? '', lane, events };
         log.warn('dlq', 'DLQ: events that Kinesis refuses', { ...fields, reason: reasonName(Reason.rejected) });
@@ -255,10 +267,15 @@ export class Daemon {
     const { config, log } = this.#options;
     const streamName = (index: number): string => config.streams[index]?.name ?? '';
     switch (message.type) {
-      case 'ready':
       case 'drained':
       case 'parked':
         return;
+      case 'ready':
+        return this.#deliveries.lookAt(lane);
+      case 'given_back':
+        return this.#deliveries.passed(lane, message.tails);
+      case 'receipts':
+        return this.#deliveries.placed(lane, message.records);
       case 'set_aside':
         return this.#returns.take(lane, message.offsets);
       case 'latency':

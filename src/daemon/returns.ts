@@ -64,6 +64,8 @@ export interface ReturnsParts {
   readonly settled: (lane: number) => void;
   /** The DLQ has no room for these, they are marked `pending` again: the lane must try on. */
   readonly again: (lane: number, offsets: Uint32Array) => void;
+  /** The DLQ has the ring entry at `offset`, which its lane has not given back: a dead letter, or to be replayed. */
+  readonly moved: (offset: number, isDead: boolean) => void;
   /** So many events of the stream became dead letters. */
   readonly buried: (lane: number, stream: number, events: number) => void;
 }
@@ -197,6 +199,7 @@ export class Returns {
     );
     if (appended !== Appended.ok) return appended;
     this.#parts.counters.add(stream, kind === Kind.dead ? MainCounter.dead : MainCounter.returned, 1);
+    this.#parts.moved(offset, kind === Kind.dead);
     // Pairs with the lane's Atomics.load in advance(): the entry's bytes are copied, its memory may go.
     Atomics.store(words, stateWord, EntryState.settled);
     return Appended.ok;

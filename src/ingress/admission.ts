@@ -60,6 +60,15 @@ export interface Overflow {
   readonly writable: boolean;
 }
 
+/** Told where a watched event went; knows whether it may. */
+export interface EntryWatch {
+  /** Further flags of the next event's entry. */
+  readonly flags: number;
+  mayEnter(ring: number): boolean;
+  /** Event in `ring` (as in {@link AdmissionParts.rings}); its entry ends before `position`. */
+  entered(ring: number, position: number): void;
+}
+
 export interface AdmissionParts {
   readonly arena: Arena;
   readonly clock: Clock;
@@ -93,6 +102,9 @@ export class Admission implements Intake {
   #uncommitted = 0;
   #uncommittedUs = 0;
   #enteredMs = 0;
+  /** Of the event that is being offered. */
+  #watch: EntryWatch | undefined;
+  #flags = 0;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
@@ -133,7 +145,10 @@ export class Admission implements Intake {
     const index = (this.#lanes === 1 ? 0 : route % this.#lanes) * this.#streamCount + stream;
     const place = this.#rings[index] as AdmissionRing;
     if (this.#diverted[index] === 0) {
-      if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0)) {
+      if (this.#watch?.mayEnter(index) === false) return Verdict.blocked;
+      const flags = this.#flags;
+      if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, flags)) {
+        this.#watch?.entered(index, place.ring.position());
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
@@ -153,6 +168,25 @@ export class Admission implements Intake {
       ehkOffset,
       timeUs,
     );
+  }
+
+  /** As {@link offer}; `watch` is told which ring the event enters, if it does. */
+  offerWatched(
+    watch: EntryWatch,
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    timeUs: number,
+  ): Verdict {
+    this.#watch = watch;
+    this.#flags = watch.flags;
+    const verdict = this.offer(stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs);
+    this.#watch = undefined;
+    this.#flags = 0;
+    return verdict;
   }
 
   /**

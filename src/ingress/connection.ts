@@ -78,7 +78,7 @@ export class Connection {
     socket.on('timeout', () => this.#idle());
     socket.on('end', () => this.#ended());
     socket.on('drain', () => {
-      if (this.#state === 'congested') this.answer();
+      if (this.#state !== 'reading') this.answer();
     });
     // A sender that breaks off is no failure of the daemon: 'close' follows and does what there is to do.
     socket.on('error', () => {});
@@ -92,7 +92,7 @@ export class Connection {
     assert(this.#state === 'reading', 'a connection that waits is not read from');
     const { landing, arena } = this.#host;
     this.#host.counted(length, 0);
-    this.#framer ??= this.#host.framerFor(arena.bytes[landing.readStart] ?? 0);
+    this.#framer ??= this.#createFramer(arena.bytes[landing.readStart] ?? 0);
     const readEnd = landing.readStart + length;
     const waiting = this.#carry.length;
     if (waiting > 0 && waiting + length < (this.#framer.wantedBytes ?? 0)) {
@@ -108,8 +108,12 @@ export class Connection {
     const socket = this.#socket;
     if (socket === undefined || this.#state === 'leaving' || this.#state === 'closed') return;
     // What is due waits in the framer, where only the newest of it counts, until the sender reads.
-    if (this.#state === 'congested' && socket.writableLength > unreadAnswerBytesMax) return;
-    const answer = this.#framer?.takeAnswer();
+    if (this.#state !== 'reading' && socket.writableLength > unreadAnswerBytesMax) return;
+    let answer = this.#framer?.takeAnswer();
+    while (answer !== undefined && this.#framer?.answersLeft === true && socket.writableLength <= unreadAnswerBytesMax) {
+      socket.write(answer);
+      answer = this.#framer.takeAnswer();
+    }
     if (this.#framer?.failed === true || this.#finished()) {
       this.#depart(answer);
       return;
@@ -117,7 +121,7 @@ export class Connection {
     if (answer !== undefined) socket.write(answer);
     if (socket.writableLength > unreadAnswerBytesMax) {
       if (this.#state === 'reading') this.#wait('congested');
-    } else if (this.#state === 'congested') {
+    } else if (this.#state === 'congested' && this.#framer?.congested !== true) {
       this.#resumeFrom('congested');
     }
   }
@@ -165,10 +169,18 @@ export class Connection {
     } else if (framer.blocked) {
       this.#wait('blocked');
       // Deferred: room may be told in the middle of another connection's read, which owns the landing zone.
-      host.intake.whenRoom(framer.stream, () => setImmediate(() => this.#resumeFrom('blocked')));
+      const resume = () => setImmediate(() => this.#resumeFrom('blocked'));
+      if (framer.whenRoom === undefined) host.intake.whenRoom(framer.stream, resume);
+      else framer.whenRoom(resume);
     } else if (waits) {
       this.#wait('congested');
     }
+  }
+
+  #createFramer(firstByte: number): Framer {
+    const framer = this.#host.framerFor(firstByte);
+    framer.onDue = () => this.#host.answerLater(this);
+    return framer;
   }
 
   /** Copies the rest of a read out of the landing zone. False when it is too much for the zone or for the pool. */
@@ -211,14 +223,18 @@ export class Connection {
     this.#parse(start.offset, start.offset + start.length);
   }
 
-  /** The sender has ended its side and everything it sent was judged. */
+  /** The sender has ended its side, and everything it sent was judged and, where it waits for that, delivered. */
   #finished(): boolean {
-    return this.#senderEnded && this.#state === 'reading' && this.#carry.length === 0;
+    const isJudged = this.#senderEnded && this.#state === 'reading' && this.#carry.length === 0;
+    return isJudged && this.#framer?.awaiting !== true;
   }
 
   #idle(): void {
     // A blocked sender is silent because it is not read from.
     if (this.#state === 'blocked' || this.#state === 'leaving') return;
+    const unread = this.#socket?.writableLength ?? 0;
+    // A sender that waits for its events' delivery is silent, too. The next answer winds the clock up again.
+    if (this.#framer?.awaiting === true && unread === 0) return;
     if (this.#state === 'congested') this.destroy();
     else this.leave('idle_timeout', 'nothing was sent for the idle timeout', true);
   }
@@ -248,6 +264,7 @@ export class Connection {
     this.#state = 'closed';
     clearTimeout(this.#leaveTimer);
     this.#carry.release();
+    this.#framer?.close?.();
     this.#host.closed(this);
   }
 
