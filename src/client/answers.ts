@@ -39,14 +39,17 @@ export interface Receipt {
   readonly first: number;
   readonly count: number;
   /** Undefined: Kinesis has the events, but where is not known (the daemon's worker that knew is gone). */
-  readonly record: { readonly shardId: string; readonly sequenceNumber: string; readonly subSequence: number } | undefined;
+  readonly record:
+    | { readonly shardId: string; readonly sequenceNumber: string; readonly subSequence: number }
+    | undefined;
 }
 
 export interface AnswerHandler {
   onHello(limits: Limits): void;
   onAck(number: number): void;
   onRefusal(refused: Refused): void;
-  onReceipt(receipt: Receipt): void;
+  /** Absent: the sender did not ask. */
+  onReceipt?(receipt: Receipt): void;
   /** `state`: 0 closed, 1 half open, 2 open. */
   onBreaker(state: number, retryAfterMs: number): void;
   /** The daemon said why it ends the connection. */
@@ -111,7 +114,7 @@ export class AnswerReader {
         handler.onRefusal(readRefusal(body));
         break;
       case DaemonFrame.receipt:
-        handler.onReceipt(readReceipt(body));
+        handler.onReceipt?.(readReceipt(body));
         break;
       case DaemonFrame.breaker:
         handler.onBreaker(body.readUInt8(0), body.readUInt32LE(4));

@@ -181,7 +181,8 @@ class HttpSender implements EventSender {
       }
     }
     const others = lines.at(-1)?.origin;
-    for (; left > 0 && others !== undefined; left -= 1) this.tally.refuse('rejected', 'at this line or before it', others);
+    if (others === undefined) return;
+    for (; left > 0; left -= 1) this.tally.refuse('rejected', 'at this line or before it', others);
   }
 
   #refuseAll(lines: readonly Line[], { status, told }: Answer): void {

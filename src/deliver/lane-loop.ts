@@ -14,8 +14,8 @@ import { LaneCounter, type LaneCounters } from '../observe/counters.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { RingConsumer } from '../ring/consumer.ts';
 import { EntryState, entry, stateMask } from '../ring/layout.ts';
-import { Wanted } from '../ring/wanted.ts';
 import type { RingWaiter } from '../ring/waiting.ts';
+import { Wanted } from '../ring/wanted.ts';
 import type { StreamDelivery } from './stream-delivery.ts';
 
 /** Events of one turn: some milliseconds of work. Streams share it, so that none waits for another's flood. */

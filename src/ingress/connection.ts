@@ -110,7 +110,11 @@ export class Connection {
     // What is due waits in the framer, where only the newest of it counts, until the sender reads.
     if (this.#state !== 'reading' && socket.writableLength > unreadAnswerBytesMax) return;
     let answer = this.#framer?.takeAnswer();
-    while (answer !== undefined && this.#framer?.answersLeft === true && socket.writableLength <= unreadAnswerBytesMax) {
+    while (
+      answer !== undefined &&
+      this.#framer?.answersLeft === true &&
+      socket.writableLength <= unreadAnswerBytesMax
+    ) {
       socket.write(answer);
       answer = this.#framer.takeAnswer();
     }

@@ -72,7 +72,10 @@ export class Deliveries {
   /** A lane has a new worker: what the one before gave back, it may not have told. */
   lookAt(lane: number): void {
     const { rings, streams } = this.#parts;
-    this.passed(lane, Int32Array.from(rings.slice(lane * streams, (lane + 1) * streams), (ring) => ring.tail()));
+    this.passed(
+      lane,
+      Int32Array.from(rings.slice(lane * streams, (lane + 1) * streams), (ring) => ring.tail()),
+    );
   }
 
   /** The DLQ has the ring entry at `offset`, which is not given back yet. */

@@ -13,7 +13,15 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { FrameAnswers } from './frame-answers.ts';
 import { readHello, refusalOf } from './frame-hello.ts';
-import { AckLevel, ackLevelDefault, EventFlag, eventFlagsMask, hashKeyBytes, headerBytes, SenderFrame } from './frame-layout.ts';
+import {
+  AckLevel,
+  ackLevelDefault,
+  EventFlag,
+  eventFlagsMask,
+  hashKeyBytes,
+  headerBytes,
+  SenderFrame,
+} from './frame-layout.ts';
 import type { Framer } from './framer.ts';
 import { firstRefusal, type Intake, noHashKey, type Refusal, randomKeyLength, Verdict } from './intake.ts';
 import { Fate } from './watch.ts';
@@ -286,7 +294,8 @@ class FrameFramer implements Framer {
     const { streamName } = hello;
     const stream = streamName === '' ? this.#defaultStream : this.#intake.streamIndex(streamName);
     if (stream === undefined) return this.#fail(refusalOf(Verdict.unknownStream));
-    const ackLevel = hello.ackLevel === ackLevelDefault ? AckLevel[this.#options.ackDefault ?? 'memory'] : hello.ackLevel;
+    const ackLevel =
+      hello.ackLevel === ackLevelDefault ? AckLevel[this.#options.ackDefault ?? 'memory'] : hello.ackLevel;
     if (ackLevel === AckLevel.stream) {
       this.#watched = this.#options.watchSender?.({
         receiptsMax: hello.receipts ? Number.POSITIVE_INFINITY : 0,

@@ -117,7 +117,11 @@ export const refusals: Readonly<Record<number, Refusal>> = {
     message: 'accepted, but refused by Kinesis for good; it is kept as a dead letter',
   },
   [Verdict.badFrame]: { code: 'bad_frame', retryable: false, message: 'the bytes are not a frame of this protocol' },
-  [Verdict.ackLevel]: { code: 'ack_level', retryable: false, message: 'this ack level is not offered; use memory or stream' },
+  [Verdict.ackLevel]: {
+    code: 'ack_level',
+    retryable: false,
+    message: 'this ack level is not offered; use memory or stream',
+  },
 };
 
 /** `ehkOffset` of an event that has no explicit hash key. */

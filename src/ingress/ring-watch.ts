@@ -19,7 +19,7 @@ export class RingWatch {
   #positions = new Int32Array(initialEvents);
   #numbers = new Int32Array(initialEvents);
   #fates = new Uint8Array(initialEvents);
-  #watches: (Watch | undefined)[] = new Array<Watch | undefined>(initialEvents);
+  #watches: (Watch | undefined)[] = Array.from({ length: initialEvents });
 
   get count(): number {
     return this.#count;
@@ -90,7 +90,7 @@ export class RingWatch {
     const positions = new Int32Array(size);
     const numbers = new Int32Array(size);
     const fates = new Uint8Array(size);
-    const watches = new Array<Watch | undefined>(size);
+    const watches: (Watch | undefined)[] = Array.from({ length: size });
     for (let i = 0; i < this.#count; i++) {
       const slot = (this.#oldest + i) & (this.#positions.length - 1);
       positions[i] = this.#positions[slot] as number;
