@@ -104,7 +104,6 @@ export class Admission implements Intake {
   #enteredMs = 0;
   /** Of the event that is being offered. */
   #watch: EntryWatch | undefined;
-  #flags = 0;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
@@ -145,10 +144,11 @@ export class Admission implements Intake {
     const index = (this.#lanes === 1 ? 0 : route % this.#lanes) * this.#streamCount + stream;
     const place = this.#rings[index] as AdmissionRing;
     if (this.#diverted[index] === 0) {
-      if (this.#watch?.mayEnter(index) === false) return Verdict.blocked;
-      const flags = this.#flags;
+      const watch = this.#watch;
+      if (watch?.mayEnter(index) === false) return Verdict.blocked;
+      const flags = watch === undefined ? 0 : watch.flags;
       if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, flags)) {
-        this.#watch?.entered(index, place.ring.position());
+        if (watch !== undefined) watch.entered(index, place.ring.position());
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
@@ -182,10 +182,8 @@ export class Admission implements Intake {
     timeUs: number,
   ): Verdict {
     this.#watch = watch;
-    this.#flags = watch.flags;
     const verdict = this.offer(stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs);
     this.#watch = undefined;
-    this.#flags = 0;
     return verdict;
   }
 

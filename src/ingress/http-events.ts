@@ -23,13 +23,13 @@ import type { Arena } from '../ring/arena.ts';
 import type { CarryPool } from './carry.ts';
 import type { Framer } from './framer.ts';
 import { RequestDelivery } from './http-delivery.ts';
+import { carryFullFault, type Fault, lateFault } from './http-faults.ts';
 import { bodyTooLarge, type EventsHead } from './http-head.ts';
 import { type Intake, type Landing, type Refusal, refusals, Verdict } from './intake.ts';
 import { JsonArrayFramer } from './json-array.ts';
 import type { KeyFinder } from './json-key.ts';
 import { LandedStream, type StreamEnd } from './landed-stream.ts';
 import { LineFramer, type MissingKey } from './lines.ts';
-import { tellRefusal } from './refusal-list.ts';
 import { RequestIntake } from './request-intake.ts';
 import type { WatchSender } from './watched-intake.ts';
 
@@ -52,13 +52,6 @@ export interface EventsHost {
   readonly watchSender: WatchSender;
   /** How long a request of ack level `stream` waits for what it sent to be delivered. */
   readonly ackTimeoutMs: number;
-}
-
-/** Status, code, message of an answer that says more than counts. */
-interface Fault {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
 }
 
 /** Writes an answer: the listener's, which also sees to bodies that were not read. */
@@ -172,16 +165,7 @@ export class EventsRequest {
 
   /** The request's time is over. */
   #late(): void {
-    const { requestTimeoutMs } = this.#host;
-    this.fail(
-      this.#stream.blocked
-        ? {
-            status: 503,
-            code: 'saturated',
-            message: `the stream had no room for ${requestTimeoutMs} ms; send the rest again`,
-          }
-        : { status: 408, code: 'request_timeout', message: `the body did not end within ${requestTimeoutMs} ms` },
-    );
+    this.fail(lateFault(this.#stream.blocked, this.#host.requestTimeoutMs));
   }
 
   #conclude(end: StreamEnd): void {
@@ -195,11 +179,7 @@ export class EventsRequest {
       case 'too_long':
         return this.#tellFault(bodyTooLarge(this.#host.bodyBytesMax));
       case 'carry_full':
-        return this.#tellFault({
-          status: 503,
-          code: 'carry_full',
-          message: 'the unfinished events of all requests take too much memory; send smaller chunks or fewer at a time',
-        });
+        return this.#tellFault(carryFullFault);
       case 'told':
         if (this.#fault !== undefined) this.#tellFault(this.#fault);
         else this.#over();
@@ -259,14 +239,7 @@ export class EventsRequest {
   }
 
   #tell(status: number, fault: object | undefined, headers?: Readonly<Record<string, string>>): void {
-    const { accepted, refused, spilled, errors } = this.#request;
-    const { omitted } = errors;
-    const numbering = this.#lines === undefined ? 'index' : 'line';
-    const told = errors.take().map((run) => tellRefusal(run, numbering, this.#eventBytesMax));
-    if (this.#head.form === 'array') {
-      for (const each of told) if (each.error === 'bad_json') Object.assign(each, { message: 'not valid JSON' });
-    }
-    const counted = { accepted, refused, spilled, errors: told, ...(omitted === 0 ? {} : { errorsOmitted: omitted }) };
+    const counted = this.#request.tell(this.#head.form, this.#eventBytesMax);
     this.#answer(this.#response, status, { ...fault, ...counted, ...this.#delivery?.tell() }, headers);
     this.#over();
   }
