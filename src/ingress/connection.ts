@@ -7,6 +7,7 @@
  *      │ ◀──────   │
  *      ├─────▶ congested   the sender does not read its answers, or too many are due: nothing is read until they are written
  *      │ ◀──────   │
+ *      ├───────────┼─▶ finishing nothing is read any more; leaves when the sender was told of the delivery of what it sent
  *      └───────────┴─▶ leaving   the last answer is written; what still comes is dropped; ends by the sender's end or a deadline
  *                         └─▶ closed
  * ```
@@ -21,7 +22,7 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { CarryBuffer, type CarryPool } from './carry.ts';
 import type { Framer } from './framer.ts';
-import type { Intake, Landing } from './intake.ts';
+import type { Intake, Landing, Refusal } from './intake.ts';
 
 /** Answers that may wait in a socket before its sender is no longer read from. */
 export const unreadAnswerBytesMax = 65_536;
@@ -42,7 +43,7 @@ export interface ConnectionHost {
   closed(connection: Connection): void;
 }
 
-export type ConnectionState = 'reading' | 'blocked' | 'congested' | 'leaving' | 'closed';
+export type ConnectionState = 'reading' | 'blocked' | 'congested' | 'finishing' | 'leaving' | 'closed';
 
 export class Connection {
   #state: ConnectionState = 'reading';
@@ -54,6 +55,8 @@ export class Connection {
   #senderEnded = false;
   #offered = 0;
   #leaveTimer: NodeJS.Timeout | undefined;
+  /** What a finishing connection leaves with. */
+  #farewell: Refusal | undefined;
   /** Set while this connection waits in the listener's list of the turn. */
   answerDue = false;
 
@@ -88,7 +91,7 @@ export class Connection {
 
   /** `length` bytes lie at the landing's `readStart`. */
   landed(length: number): void {
-    if (this.#state === 'leaving' || this.#state === 'closed') return;
+    if (this.#state === 'finishing' || this.#state === 'leaving' || this.#state === 'closed') return;
     assert(this.#state === 'reading', 'a connection that waits is not read from');
     const { landing, arena } = this.#host;
     this.#host.counted(length, 0);
@@ -123,6 +126,11 @@ export class Connection {
       return;
     }
     if (answer !== undefined) socket.write(answer);
+    if (this.#farewell !== undefined) {
+      const { code, message, retryable } = this.#farewell;
+      if (this.#framer?.awaiting !== true) this.leave(code, message, retryable);
+      return;
+    }
     if (socket.writableLength > unreadAnswerBytesMax) {
       if (this.#state === 'reading') this.#wait('congested');
     } else if (this.#state === 'congested' && this.#framer?.congested !== true) {
@@ -140,6 +148,17 @@ export class Connection {
     }
     this.#framer.leave?.(code, message, retryable);
     this.#depart(this.#framer.takeAnswer());
+  }
+
+  /** As {@link leave}, but at ack level `stream` not before the sender was told what became of the events it sent. */
+  finish(code: string, message: string, retryable: boolean): void {
+    if (this.#framer?.awaiting !== true || this.#state === 'leaving' || this.#state === 'closed') {
+      this.leave(code, message, retryable);
+      return;
+    }
+    this.#farewell = { code, message, retryable };
+    this.#state = 'finishing';
+    this.#socket?.pause();
   }
 
   tellBreaker(state: number, retryAfterMs: number): void {
@@ -235,7 +254,7 @@ export class Connection {
 
   #idle(): void {
     // A blocked sender is silent because it is not read from.
-    if (this.#state === 'blocked' || this.#state === 'leaving') return;
+    if (this.#state === 'blocked' || this.#state === 'finishing' || this.#state === 'leaving') return;
     const unread = this.#socket?.writableLength ?? 0;
     // A sender that waits for its events' delivery is silent, too. The next answer winds the clock up again.
     if (this.#framer?.awaiting === true && unread === 0) return;

@@ -136,6 +136,31 @@ t.test('receipts name shard, sequence number and place as a consumer finds them'
   t.equal(await daemon.stop(), 0);
 });
 
+t.test('a daemon that stops acknowledges what it delivers meanwhile, then says that it drains', async (t) => {
+  const rig = await Rig.start(t);
+  const daemon = await rig.daemon('linger = "10ms"');
+  // Its first request is behind it: the next ones take as long as the simulator says.
+  await rig.send(daemon.socket, 0, 1);
+  await until(() => daemon.ledger(), drained(1));
+  await rig.simulator.faults({ latencyMs: 200 });
+  let closed: { readonly error?: { readonly code: string }; readonly count: number } | undefined;
+  const sender = await new WatchedSender(rig).open(daemon.socket, false, {
+    onClose: (how) => {
+      closed = how;
+    },
+  });
+  const count = 500;
+  await sender.send(1, count + 1);
+  await until(
+    async () => (await daemon.ledger()).accepted,
+    (accepted) => accepted === count + 1,
+  );
+  t.equal(await daemon.stop(), 0);
+  t.equal(sender.acked, count);
+  t.match(closed, { error: { code: 'draining' }, count: 0 });
+  t.equal((await eventsById(rig)).size, count + 1);
+});
+
 t.test('a lane worker that dies holds up no ack; what it alone knew is told as unknown', async (t) => {
   const rig = await Rig.start(t, 9);
   await rig.simulator.faults({ latencyMs: 20, latencyJitterMs: 40 });
