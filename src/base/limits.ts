@@ -85,6 +85,24 @@ export const laneBatchBytes = 8 * MiB;
 /** Bytes of a configuration file. Read at once into memory; a larger file is a mistake (a log, an archive), not a config. */
 export const configFileBytesMax = 1 * MiB;
 
+/**
+ * Events of one sender of ack level `stream` that it was not told of; beyond it is not read from. Each costs a byte, with
+ * receipts 13: 64 KiB (832 KiB) per connection at most. More lets a single connection go faster: it bounds events per round trip.
+ */
+export const watchedEventsMax = 65_536;
+
+/**
+ * Events of one HTTP request that get a receipt, the first ones. Each costs some 100 bytes of the answer, and of memory until
+ * then.
+ */
+export const requestReceiptsMax = 10_000;
+
+/**
+ * Events of one ring whose senders wait for their delivery; beyond, those senders are not read from. Each costs 17 bytes: 4.25
+ * MiB per ring at most. Only events of less than 100 bytes can meet it before a ring of 32 MiB is full.
+ */
+export const ringWatchedMax = 262_144;
+
 /** Mistakes of a configuration that are printed; the rest is counted. Keeps a report readable when a wrong file is given. */
 export const mistakesShownMax = 100;
 

@@ -248,10 +248,10 @@ class Run {
 }
 
 function summarize(tally: SendTally, seconds: number, options: SendOptions, { stdout, stderr }: SendProcess): void {
-  const { events, bytes, accepted, resent, unknown, refused, refusedByCode, refusedLines } = tally;
+  const { events, bytes, accepted, onDisk, pending, resent, unknown, refused, refusedByCode, refusedLines } = tally;
   const eventsPerSecond = Math.round(events / Math.max(seconds, 0.001));
   if (options.json === true) {
-    const counts = { events, bytes, accepted, refused, refusedByCode, resent, unknown };
+    const counts = { events, bytes, accepted, onDisk, pending, refused, refusedByCode, resent, unknown };
     const summary = { ...counts, refusedLines, seconds, eventsPerSecond };
     stdout.write(`${JSON.stringify(summary)}\n`);
     return;
@@ -262,6 +262,8 @@ function summarize(tally: SendTally, seconds: number, options: SendOptions, { st
   const parts = [
     `${events} events, ${bytes} bytes in ${seconds.toFixed(2)} s (${eventsPerSecond}/s)`,
     `${accepted} accepted`,
+    ...(onDisk > 0 ? [`of them ${onDisk} on the daemon's disk`] : []),
+    ...(pending > 0 ? [`of them ${pending} not delivered within its ack_timeout`] : []),
     codes.length === 0 ? '0 refused' : `${refused} refused (${codes.join(', ')})`,
     ...(resent > 0 ? [`${resent} sent again`] : []),
     ...(unknown > 0 ? [`${unknown} with unknown outcome`] : []),

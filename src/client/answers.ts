@@ -12,6 +12,7 @@ import {
   headerBytes,
   helloBodyBytes,
   readCount,
+  receiptHeadBytes,
   refusalHeadBytes,
 } from '../ingress/frame-layout.ts';
 
@@ -33,10 +34,22 @@ export interface Refused {
   readonly message: string;
 }
 
+/** Consecutive events that are in Kinesis, in consecutive places of one record. */
+export interface Receipt {
+  readonly first: number;
+  readonly count: number;
+  /** Undefined: Kinesis has the events, but where is not known (the daemon's worker that knew is gone). */
+  readonly record:
+    | { readonly shardId: string; readonly sequenceNumber: string; readonly subSequence: number }
+    | undefined;
+}
+
 export interface AnswerHandler {
   onHello(limits: Limits): void;
   onAck(number: number): void;
   onRefusal(refused: Refused): void;
+  /** Absent: the sender did not ask. */
+  onReceipt?(receipt: Receipt): void;
   /** `state`: 0 closed, 1 half open, 2 open. */
   onBreaker(state: number, retryAfterMs: number): void;
   /** The daemon said why it ends the connection. */
@@ -55,6 +68,7 @@ const bodyBytesMin: Readonly<Record<number, number>> = {
   [DaemonFrame.refusal]: refusalHeadBytes,
   [DaemonFrame.breaker]: breakerBodyBytes,
   [DaemonFrame.error]: errorHeadBytes,
+  [DaemonFrame.receipt]: receiptHeadBytes,
 };
 
 export class AnswerReader {
@@ -99,6 +113,9 @@ export class AnswerReader {
       case DaemonFrame.refusal:
         handler.onRefusal(readRefusal(body));
         break;
+      case DaemonFrame.receipt:
+        handler.onReceipt?.(readReceipt(body));
+        break;
       case DaemonFrame.breaker:
         handler.onBreaker(body.readUInt8(0), body.readUInt32LE(4));
         break;
@@ -138,6 +155,19 @@ function readRefusal(body: Buffer): Refused {
     retryable: body[13] === 1,
     retryAfterMs: body.readUInt32LE(16),
     message: body.toString('utf8', textStart),
+  };
+}
+
+function readReceipt(body: Buffer): Receipt {
+  const shardEnd = receiptHeadBytes + body.readUInt8(16);
+  const sequenceEnd = shardEnd + body.readUInt8(17);
+  const shardId = body.toString('latin1', receiptHeadBytes, shardEnd);
+  const sequenceNumber = body.toString('latin1', shardEnd, sequenceEnd);
+  const record = { shardId, sequenceNumber, subSequence: body.readUInt32LE(12) };
+  return {
+    first: readCount(body, 0),
+    count: body.readUInt32LE(8),
+    record: sequenceNumber === '' ? undefined : record,
   };
 }
 

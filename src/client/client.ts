@@ -7,11 +7,11 @@
  * whether to send them again over a new connection (they may arrive twice) or not (they may be lost).
  */
 import { createConnection } from 'node:net';
-import { AckLevel, encodeHello } from '../ingress/frame-layout.ts';
+import { AckLevel, ackLevelDefault, encodeHello, HelloFlag, protocolVersion } from '../ingress/frame-layout.ts';
 import type { Client, ClientOptions } from './contract.ts';
 import { SocketClient } from './socket-client.ts';
 
-export type { Limits, Refused } from './answers.ts';
+export type { Limits, Receipt, Refused } from './answers.ts';
 export type { Client, ClientOptions, Judged } from './contract.ts';
 
 const connectTimeoutMsDefault = 5_000;
@@ -21,7 +21,9 @@ export function connect(options: ClientOptions): Promise<Client> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path: options.path });
     const client = new SocketClient(socket, options, resolve, reject);
-    socket.write(encodeHello(options.stream ?? '', AckLevel[options.ack ?? 'memory']));
+    const ackLevel = options.ack === undefined ? ackLevelDefault : AckLevel[options.ack];
+    const flags = options.onReceipt === undefined ? 0 : HelloFlag.receipts;
+    socket.write(encodeHello(options.stream ?? '', ackLevel, protocolVersion, flags));
     client.awaitHello(options.connectTimeoutMs ?? connectTimeoutMsDefault);
   });
 }

@@ -3,13 +3,16 @@
  */
 import type { SpillwayError } from '../base/errors.ts';
 import type { AckLevel } from '../ingress/frame-layout.ts';
-import type { Limits, Refused } from './answers.ts';
+import type { Limits, Receipt, Refused } from './answers.ts';
 
 export interface ClientOptions {
   readonly path: string;
   /** Absent: the listener's default stream. */
   readonly stream?: string;
-  /** Only `memory` is offered; the daemon refuses the others. */
+  /**
+   * What an ack promises. `memory`: the daemon has the event. `stream`: Kinesis has it, or it was named by `onRefusal` (with the
+   * code `on_disk`: the daemon keeps it and delivers it later). `disk` is not offered yet. Absent: the listener's default.
+   */
   readonly ack?: keyof typeof AckLevel;
   /** Bytes that may be sent and unacknowledged before `send` answers false. `send` throws at twice as many. */
   readonly windowBytes?: number;
@@ -17,7 +20,9 @@ export interface ClientOptions {
   /** Milliseconds until the daemon must have answered the hello. */
   readonly connectTimeoutMs?: number;
   readonly onRefusal?: (refused: Refused) => void;
-  /** Events 1..number are judged. */
+  /** Events are in Kinesis, and where. Given, with ack `stream`: the daemon is asked to tell, before it acknowledges them. */
+  readonly onReceipt?: (receipt: Receipt) => void;
+  /** Events 1..number are judged; at ack level `stream`, delivered or refused. */
   readonly onAck?: (number: number) => void;
   /** `send` answered false before; there is room again. */
   readonly onDrain?: () => void;
@@ -33,8 +38,11 @@ export interface ClientOptions {
 
 /** Events judged since the connection began. */
 export interface Judged {
+  /** At ack level `stream` those in Kinesis, and those on disk. */
   readonly accepted: number;
   readonly refused: number;
+  /** Of the accepted ones, those of which the daemon said `on_disk`: it delivers them later. */
+  readonly onDisk?: number;
 }
 
 export interface Client {

@@ -40,6 +40,9 @@ export class SendTally {
   events = 0;
   bytes = 0;
   accepted = 0;
+  /** Of the accepted ones: kept by the daemon on disk, and not known to be delivered yet; both at ack level `stream` only. */
+  onDisk = 0;
+  pending = 0;
   /** Sent again after a refusal. */
   resent = 0;
   /** Sent on a connection that was lost before an answer came. */

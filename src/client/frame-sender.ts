@@ -112,6 +112,11 @@ class FrameSender implements EventSender {
   }
 
   #onRefusal({ first, count, code, retryable, retryAfterMs, message }: Refused): void {
+    if (code === 'on_disk') {
+      // The daemon has them, and delivers them by itself.
+      this.tally.onDisk += count;
+      return;
+    }
     for (let number = first; number < first + count; number += 1) {
       const event = this.#pending[this.#head + number - this.#first];
       assert(event !== undefined, 'a refused event was sent and not judged before');

@@ -30,6 +30,11 @@ interface Line {
 /** The parts of a daemon's answer that count; all may be missing where an intermediary answered. */
 interface Told {
   readonly accepted?: number;
+  /** At ack level `stream`. */
+  readonly onDisk?: number;
+  readonly pending?: number;
+  readonly rejected?: number;
+  readonly undelivered?: readonly { readonly index: number; readonly count?: number; readonly error: string }[];
   /** Lines judged, where that is not all. */
   readonly taken?: number;
   readonly error?: string;
@@ -134,15 +139,18 @@ class HttpSender implements EventSender {
   /** Counts what was judged; returns the lines that were not. */
   #judge(lines: readonly Line[], { status, told, text }: Answer): readonly Line[] {
     const partly = status === 408 || status === 413 || status === 429 || status === 503;
-    const isVerdict = status === 202 || (status === 400 && told.accepted !== undefined);
+    const isVerdict = status === 200 || status === 202 || (status === 400 && told.accepted !== undefined);
     if (!partly && !isVerdict) {
       for (const { origin } of lines) this.tally.refuse(`http_${status}`, told.message ?? '', origin);
       const message = `${this.#options.origin} answered ${status}: ${(told.message ?? text).slice(0, 200)}`;
       throw new SpillwayError('http_refused', message, { fields: { status } });
     }
-    const accepted = told.accepted ?? (status === 202 ? lines.length : 0);
+    const accepted = told.accepted ?? (status <= 202 ? lines.length : 0);
+    this.tally.onDisk += told.onDisk ?? 0;
+    this.tally.pending += told.pending ?? 0;
     const judged = partly ? (told.taken ?? accepted) : lines.length;
     this.tally.accepted += accepted;
+    this.#countRejected(lines, told);
     const refusedLines = (told.errors ?? []).flatMap(({ line, count = 1, error, message }) =>
       Array.from({ length: count }, (_, index) => ({ index: line - 1 + index, error, message })),
     );
@@ -159,6 +167,22 @@ class HttpSender implements EventSender {
       for (; left > 0; left -= 1) this.tally.refuse('others', 'refused, at this line or before it', others);
     }
     return lines.slice(judged);
+  }
+
+  /** Dead letters: the daemon has accepted them, but Kinesis will never have them. */
+  #countRejected(lines: readonly Line[], { rejected = 0, undelivered = [] }: Told): void {
+    this.tally.accepted -= rejected;
+    let left = rejected;
+    for (const { index, count = 1, error } of undelivered) {
+      if (error !== 'rejected') continue;
+      for (const { origin } of lines.slice(index, index + count)) {
+        this.tally.refuse('rejected', 'Kinesis refuses it for good; the daemon keeps it as a dead letter', origin);
+        left -= 1;
+      }
+    }
+    const others = lines.at(-1)?.origin;
+    if (others === undefined) return;
+    for (; left > 0; left -= 1) this.tally.refuse('rejected', 'at this line or before it', others);
   }
 
   #refuseAll(lines: readonly Line[], { status, told }: Answer): void {

@@ -6,7 +6,7 @@
 import type { Socket } from 'node:net';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { SenderFrame } from '../ingress/frame-layout.ts';
-import { type AnswerHandler, AnswerReader, type Limits, type Refused } from './answers.ts';
+import { type AnswerHandler, AnswerReader, type Limits, type Receipt, type Refused } from './answers.ts';
 import { Blocks, blockBytesDefault } from './blocks.ts';
 import type { Client, ClientOptions, Judged } from './contract.ts';
 import { Window } from './window.ts';
@@ -31,6 +31,9 @@ export class SocketClient implements Client, AnswerHandler {
   #state: 'connecting' | 'open' | 'closing' | 'closed' = 'connecting';
   readonly #window = new Window();
   #refused = 0;
+  #onDisk = 0;
+  /** Refusals of events that are not acknowledged yet: at ack level `stream` they come long before. */
+  #refusals: { first: number; count: number; isOnDisk: boolean }[] = [];
   #drainDue = false;
   #dispatchDue = false;
   #waiters: FlushWaiter[] = [];
@@ -69,7 +72,8 @@ export class SocketClient implements Client, AnswerHandler {
     return this.#window.sent;
   }
   get judged(): Judged {
-    return { accepted: this.#window.acked - this.#refused, refused: this.#refused };
+    const judged = { accepted: this.#window.acked - this.#refused, refused: this.#refused };
+    return this.#onDisk === 0 ? judged : { ...judged, onDisk: this.#onDisk };
   }
   get unackedBytes(): number {
     return this.#window.unackedBytes;
@@ -143,6 +147,7 @@ export class SocketClient implements Client, AnswerHandler {
       );
       return;
     }
+    this.#countRefusals(number);
     while (this.#waiters[0] !== undefined && this.#waiters[0].number <= number)
       this.#waiters.shift()?.resolve(this.judged);
     this.#options.onAck?.(number);
@@ -153,12 +158,30 @@ export class SocketClient implements Client, AnswerHandler {
   }
 
   onRefusal(refused: Refused): void {
-    this.#refused += refused.count;
+    const { first, count, code } = refused;
+    this.#refusals.push({ first, count, isOnDisk: code === 'on_disk' });
     this.#options.onRefusal?.(refused);
+  }
+
+  onReceipt(receipt: Receipt): void {
+    this.#options.onReceipt?.(receipt);
   }
 
   onBreaker(state: number, retryAfterMs: number): void {
     this.#options.onBreaker?.(state, retryAfterMs);
+  }
+
+  /** Events up to `number` are acknowledged: the refused ones among them count from now on. */
+  #countRefusals(number: number): void {
+    if (this.#refusals.length === 0) return;
+    for (const refusal of this.#refusals) {
+      const count = Math.max(0, Math.min(refusal.count, number - refusal.first + 1));
+      if (refusal.isOnDisk) this.#onDisk += count;
+      else this.#refused += count;
+      refusal.first += count;
+      refusal.count -= count;
+    }
+    this.#refusals = this.#refusals.filter(({ count }) => count > 0);
   }
 
   onError(error: SpillwayError): void {

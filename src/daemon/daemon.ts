@@ -20,6 +20,8 @@ import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
+import { Deliveries } from '../ingress/deliveries.ts';
+import { Fate } from '../ingress/watch.ts';
 import { MainCounter, MainCounters } from '../observe/counters.ts';
 import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
 import { LedgerReader } from '../observe/ledger.ts';
@@ -85,6 +87,7 @@ export class Daemon {
   #dlq!: Dlq;
   #pool!: LanePool;
   #admission!: Admission;
+  #deliveries!: Deliveries;
   #returns!: Returns;
   #replayer!: Replayer;
   #replays: StreamReplay[] = [];
@@ -110,6 +113,13 @@ export class Daemon {
     );
     const latency = createLatencyRecorder();
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
+    this.#deliveries = new Deliveries({
+      arena: this.#arena,
+      wantedOffset: this.#plan.wanted,
+      rings: this.#rings.map(({ ring }) => ring),
+      streams: config.streams.length,
+      admission: this.#admission,
+    });
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
     this.#dlq = await this.#openDlq();
@@ -135,6 +145,7 @@ export class Daemon {
       arena: this.#arena,
       plan: this.#plan,
       intake: this.#admission,
+      deliveries: this.#deliveries,
       clock,
       log,
       status: () => this.status(),
@@ -250,6 +261,7 @@ export class Daemon {
       again: (lane, offsets) => this.#pool.send(lane, { type: 'again', offsets }),
       keepsOrder: (stream) => config.streams[stream]?.ordering === 'key',
       cameBack: (stream, offset, bytes) => this.#replays[stream]?.cameBack(offset, bytes),
+      moved: (offset, isDead) => this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk),
       buried: (lane, stream, events) => {
         const fields = { event: 'dead', stream: config.streams[stream]?.name ?? '', lane, events };
         log.warn('dlq', 'DLQ: events that Kinesis refuses', { ...fields, reason: reasonName(Reason.rejected) });
@@ -280,11 +292,16 @@ export class Daemon {
 
   #heard(lane: number, message: FromLane): void {
     switch (message.type) {
-      case 'ready':
       case 'drained':
         return;
       case 'parked':
         return this.#orders[message.stream]?.parked(lane);
+      case 'ready':
+        return this.#deliveries.lookAt(lane);
+      case 'given_back':
+        return this.#deliveries.passed(lane, message.tails);
+      case 'receipts':
+        return this.#deliveries.placed(lane, message.records);
       case 'set_aside':
         return this.#setAside(lane, message.offsets);
       case 'latency':

@@ -5,14 +5,16 @@
 import type { Clock } from '../edges/clock.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import type { Admission } from '../ingress/admission.ts';
+import type { Deliveries } from '../ingress/deliveries.ts';
 import type { Framer } from '../ingress/framer.ts';
-import { createFrameFramer } from '../ingress/frames.ts';
+import { createFrameFramer, type FrameFramerOptions } from '../ingress/frames.ts';
 import { listenHttp } from '../ingress/http.ts';
 import type { Intake } from '../ingress/intake.ts';
 import { compileKeyPath, KeyFinder } from '../ingress/json-key.ts';
 import { LineFramer } from '../ingress/lines.ts';
 import { readLines } from '../ingress/stdin.ts';
 import { listenUnix } from '../ingress/unix.ts';
+import type { WatchSender } from '../ingress/watched-intake.ts';
 import type { Log } from '../observe/log.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { ArenaPlan } from '../threads/plan.ts';
@@ -30,6 +32,7 @@ export interface ListenerParts {
   readonly arena: Arena;
   readonly plan: ArenaPlan;
   readonly intake: Admission;
+  readonly deliveries: Deliveries;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: () => object;
@@ -78,22 +81,38 @@ function keyFinder({ arena, plan }: ListenerParts, { keyField }: ListenConfig): 
     : new KeyFinder(arena.bytes, plan.keyScratch.offset, compileKeyPath(keyField));
 }
 
-function lineFramers(parts: ListenerParts, listener: ListenConfig, stream: number): () => LineFramer {
+function lineFramers(
+  parts: ListenerParts,
+  listener: ListenConfig,
+  stream: number,
+  watchSender?: WatchSender,
+): () => LineFramer {
   const { arena, intake } = parts;
   const finder = keyFinder(parts, listener);
   const lineBytesMax = Math.min(listener.frameBytesMax, intake.eventBytesMax(stream));
   const { missingKey } = listener;
-  return () => new LineFramer({ arena, intake, stream, keyFinder: finder, missingKey, lineBytesMax });
+  return () => new LineFramer({ arena, intake, stream, keyFinder: finder, missingKey, lineBytesMax, watchSender });
 }
 
-function frameFramer({ arena, plan }: ListenerParts, intake: Intake, stream: number | undefined): Framer {
+function frameFramer(
+  { arena, plan }: ListenerParts,
+  intake: Intake,
+  stream: number | undefined,
+  acks: Pick<FrameFramerOptions, 'watchSender' | 'ackDefault'> = {},
+): Framer {
   const carryBytesMax = plan.landing.readStart - plan.landing.offset;
-  return createFrameFramer({ arena, intake, defaultStream: stream, carryBytesMax });
+  return createFrameFramer({ arena, intake, defaultStream: stream, carryBytesMax, ...acks });
+}
+
+function watchSenderOf({ deliveries }: ListenerParts): WatchSender {
+  return (options) => deliveries.watch(options);
 }
 
 async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promise<RunningListener> {
   const { arena, intake, clock, config } = parts;
   const stream = intake.streamIndex(listener.stream) ?? 0;
+  const watchSender = watchSenderOf(parts);
+  const acks = { watchSender, ackDefault: listener.ack };
   const server = await listenUnix({
     path: listener.path,
     mode: listener.mode,
@@ -102,8 +121,8 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
     intake,
     nowUs: () => clock.nowUs(),
     files: socketFiles,
-    createFrameFramer: () => frameFramer(parts, intake, stream),
-    createLineFramer: lineFramers(parts, listener, stream),
+    createFrameFramer: () => frameFramer(parts, intake, stream, acks),
+    createLineFramer: lineFramers(parts, listener, stream, listener.ack === 'stream' ? watchSender : undefined),
     connectionsMax: listener.connectionsMax,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     idleTimeoutMs: listener.idleTimeoutMs,
@@ -130,6 +149,9 @@ async function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promi
     eventBytesMax: listener.frameBytesMax,
     createFrameFramer: (requestIntake, stream) => frameFramer(parts, requestIntake, stream),
     bodyBytesMax: listener.bodyBytesMax,
+    watchSender: watchSenderOf(parts),
+    ackDefault: listener.ack,
+    ackTimeoutMs: listener.ackTimeoutMs,
     requestTimeoutMs: httpRequestTimeoutMs,
     headersTimeoutMs: httpHeadersTimeoutMs,
     connectionsMax: listener.connectionsMax,

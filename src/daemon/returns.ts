@@ -70,6 +70,8 @@ export interface ReturnsParts {
   readonly keepsOrder: (stream: number) => boolean;
   /** Of such a stream: an event that came from the DLQ came back, and is there still. */
   readonly cameBack: (stream: number, offset: number, bytes: number) => void;
+  /** The DLQ has the ring entry at `offset`, which its lane has not given back: a dead letter, or to be replayed. */
+  readonly moved: (offset: number, isDead: boolean) => void;
   /** So many events of the stream became dead letters. */
   readonly buried: (lane: number, stream: number, events: number) => void;
 }
@@ -227,6 +229,7 @@ export class Returns {
     );
     if (appended !== Appended.ok) return appended;
     this.#parts.counters.add(stream, kind === Kind.dead ? MainCounter.dead : MainCounter.returned, 1);
+    this.#parts.moved(offset, kind === Kind.dead);
     // Pairs with the lane's Atomics.load in advance(): the entry's bytes are copied, its memory may go.
     Atomics.store(words, stateWord, EntryState.settled);
     return Appended.ok;

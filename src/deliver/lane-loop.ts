@@ -15,6 +15,7 @@ import type { Arena } from '../ring/arena.ts';
 import type { RingConsumer } from '../ring/consumer.ts';
 import { EntryState, entry, stateMask } from '../ring/layout.ts';
 import type { RingWaiter } from '../ring/waiting.ts';
+import { Wanted } from '../ring/wanted.ts';
 import type { StreamDelivery } from './stream-delivery.ts';
 
 /** Events of one turn: some milliseconds of work. Streams share it, so that none waits for another's flood. */
@@ -38,6 +39,10 @@ export interface LaneLoopParts {
   readonly clock: Clock;
   /** Told of an entry that a worker before this one set aside: the main thread may not have heard of it. */
   readonly foundSetAside: (offset: number) => void;
+  /** Offset of the word of `Wanted` in the arena. */
+  readonly wantedOffset: number;
+  /** Told once per turn while the main thread wants to hear it: by stream, before which position everything is given back. */
+  readonly gaveBack: (tails: Int32Array, moved: boolean) => void;
 }
 
 export class LaneLoop {
@@ -135,7 +140,8 @@ export class LaneLoop {
 
   /** Gives done entries back to the rings, counting them in the same step. */
   #giveBack(): void {
-    const { counters, arena } = this.#parts;
+    const { counters, arena, wantedOffset } = this.#parts;
+    let moved = false;
     for (let i = 0; i < this.#streams.length; i++) {
       const { consumer } = this.#streams[i] as LaneStream;
       for (let offset = consumer.advance(); offset !== 0; offset = consumer.advance()) {
@@ -145,10 +151,13 @@ export class LaneLoop {
         counters.add(i, LaneCounter.ahead, -1);
         counters.add(i, LaneCounter.delivered, 1);
       }
+      moved ||= counters.tails[i] !== consumer.donePosition();
       counters.tails[i] = consumer.donePosition();
     }
     counters.commit();
     for (const { consumer } of this.#streams) consumer.release();
+    // Pairs with the main thread's Atomics.store: who begins to wait does so before it publishes what it waits for.
+    if (Atomics.load(arena.words, wantedOffset >>> 2) !== Wanted.nothing) this.#parts.gaveBack(counters.tails, moved);
   }
 
   #isDrained(): boolean {

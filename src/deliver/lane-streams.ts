@@ -15,6 +15,7 @@ import type { Arena } from '../ring/arena.ts';
 import type { RingConsumer } from '../ring/consumer.ts';
 import { EntryState, entry } from '../ring/layout.ts';
 import type { DeliveryContext, DeliveryOptions } from './context.ts';
+import type { Receipts } from './receipts.ts';
 import type { LaneReport } from './report.ts';
 import { StreamDelivery } from './stream-delivery.ts';
 
@@ -29,6 +30,7 @@ export interface LaneStreamParts {
   readonly startedMs: number;
   /** Offset of the words that show each stream's breaker state to the main thread. */
   readonly breakersOffset: number;
+  readonly receipts: Receipts;
   readonly report: (report: LaneReport) => void;
   readonly progress: () => void;
 }
@@ -75,7 +77,8 @@ function contextOf(
     random: parts.random,
     options,
     area: memory.aggregates,
-    delivered: (offsets, from, to) => {
+    delivered: (offsets, from, to, shardId, sequenceNumber) => {
+      parts.receipts.add(stream, consumer, offsets, from, to, shardId, sequenceNumber);
       const bytes = markDelivered(parts, consumer, latency, offsets, from, to);
       counters.add(stream, LaneCounter.ahead, to - from);
       counters.add(stream, LaneCounter.deliveredBytes, bytes);

@@ -10,6 +10,10 @@ export type LaneReport =
       readonly to: number;
       readonly cause: string;
     }
+  /** By stream: the position before which everything is given back. Only while the main thread wants it (ring/wanted.ts). */
+  | { readonly type: 'given_back'; readonly tails: Int32Array }
+  /** Where Kinesis has entries that are flagged `flagReceipt`; sent before a `given_back` tells of them. */
+  | { readonly type: 'receipts'; readonly records: readonly RecordReceipt[] }
   | { readonly type: 'request_failed'; readonly stream: number; readonly code: string; readonly message: string }
   /** All that the stream's ring held is delivered, or was reported as set aside before this message. */
   | { readonly type: 'parked'; readonly stream: number }
@@ -22,3 +26,14 @@ export type LaneReport =
       readonly placesByKey: boolean | undefined;
       readonly recordBytesMax: number | undefined;
     };
+
+/** One record in Kinesis, and those of its events for which a sender asked. */
+export interface RecordReceipt {
+  readonly stream: number;
+  readonly shardId: string;
+  readonly sequenceNumber: string;
+  /** Positions behind the events' entries in the ring. */
+  readonly positions: Int32Array;
+  /** The events' places in the record, from 0, as consumers number what they unpack. */
+  readonly subSequences: Uint32Array;
+}

@@ -68,6 +68,15 @@ export interface Overflow {
   readonly writable: boolean;
 }
 
+/** Told where a watched event went; knows whether it may. */
+export interface EntryWatch {
+  /** Further flags of the next event's entry. */
+  readonly flags: number;
+  mayEnter(ring: number): boolean;
+  /** Event in `ring` (as in {@link AdmissionParts.rings}); its entry ends before `position`. */
+  entered(ring: number, position: number): void;
+}
+
 export interface AdmissionParts {
   readonly arena: Arena;
   readonly clock: Clock;
@@ -107,6 +116,8 @@ export class Admission implements Intake {
   #uncommitted = 0;
   #uncommittedUs = 0;
   #enteredMs = 0;
+  /** Of the event that is being offered. */
+  #watch: EntryWatch | undefined;
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts;
@@ -149,7 +160,13 @@ export class Admission implements Intake {
     const index = (this.#lanes === 1 ? 0 : route % this.#lanes) * this.#streamCount + stream;
     const place = this.#rings[index] as AdmissionRing;
     if (this.#diverted[index] === 0) {
-      if (this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, 0) !== 0) {
+      const watch = this.#watch;
+      if (watch?.mayEnter(index) === false) return Verdict.blocked;
+      const flags = watch === undefined ? 0 : watch.flags;
+      if (
+        this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, flags) !== 0
+      ) {
+        if (watch !== undefined) watch.entered(index, place.ring.position());
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
@@ -169,6 +186,23 @@ export class Admission implements Intake {
       ehkOffset,
       timeUs,
     );
+  }
+
+  /** As {@link offer}; `watch` is told which ring the event enters, if it does. */
+  offerWatched(
+    watch: EntryWatch,
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    timeUs: number,
+  ): Verdict {
+    this.#watch = watch;
+    const verdict = this.offer(stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs);
+    this.#watch = undefined;
+    return verdict;
   }
 
   /**

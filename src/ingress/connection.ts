@@ -7,6 +7,7 @@
  *      │ ◀──────   │
  *      ├─────▶ congested   the sender does not read its answers, or too many are due: nothing is read until they are written
  *      │ ◀──────   │
+ *      ├───────────┼─▶ finishing nothing is read any more; leaves when the sender was told of the delivery of what it sent
  *      └───────────┴─▶ leaving   the last answer is written; what still comes is dropped; ends by the sender's end or a deadline
  *                         └─▶ closed
  * ```
@@ -21,7 +22,7 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { CarryBuffer, type CarryPool } from './carry.ts';
 import type { Framer } from './framer.ts';
-import type { Intake, Landing } from './intake.ts';
+import type { Intake, Landing, Refusal } from './intake.ts';
 
 /** Answers that may wait in a socket before its sender is no longer read from. */
 export const unreadAnswerBytesMax = 65_536;
@@ -42,7 +43,7 @@ export interface ConnectionHost {
   closed(connection: Connection): void;
 }
 
-export type ConnectionState = 'reading' | 'blocked' | 'congested' | 'leaving' | 'closed';
+export type ConnectionState = 'reading' | 'blocked' | 'congested' | 'finishing' | 'leaving' | 'closed';
 
 export class Connection {
   #state: ConnectionState = 'reading';
@@ -54,6 +55,8 @@ export class Connection {
   #senderEnded = false;
   #offered = 0;
   #leaveTimer: NodeJS.Timeout | undefined;
+  /** What a finishing connection leaves with. */
+  #farewell: Refusal | undefined;
   /** Set while this connection waits in the listener's list of the turn. */
   answerDue = false;
 
@@ -78,7 +81,7 @@ export class Connection {
     socket.on('timeout', () => this.#idle());
     socket.on('end', () => this.#ended());
     socket.on('drain', () => {
-      if (this.#state === 'congested') this.answer();
+      if (this.#state !== 'reading') this.answer();
     });
     // A sender that breaks off is no failure of the daemon: 'close' follows and does what there is to do.
     socket.on('error', () => {});
@@ -88,11 +91,11 @@ export class Connection {
 
   /** `length` bytes lie at the landing's `readStart`. */
   landed(length: number): void {
-    if (this.#state === 'leaving' || this.#state === 'closed') return;
+    if (this.#state === 'finishing' || this.#state === 'leaving' || this.#state === 'closed') return;
     assert(this.#state === 'reading', 'a connection that waits is not read from');
     const { landing, arena } = this.#host;
     this.#host.counted(length, 0);
-    this.#framer ??= this.#host.framerFor(arena.bytes[landing.readStart] ?? 0);
+    this.#framer ??= this.#createFramer(arena.bytes[landing.readStart] ?? 0);
     const readEnd = landing.readStart + length;
     const waiting = this.#carry.length;
     if (waiting > 0 && waiting + length < (this.#framer.wantedBytes ?? 0)) {
@@ -108,16 +111,29 @@ export class Connection {
     const socket = this.#socket;
     if (socket === undefined || this.#state === 'leaving' || this.#state === 'closed') return;
     // What is due waits in the framer, where only the newest of it counts, until the sender reads.
-    if (this.#state === 'congested' && socket.writableLength > unreadAnswerBytesMax) return;
-    const answer = this.#framer?.takeAnswer();
+    if (this.#state !== 'reading' && socket.writableLength > unreadAnswerBytesMax) return;
+    let answer = this.#framer?.takeAnswer();
+    while (
+      answer !== undefined &&
+      this.#framer?.answersLeft === true &&
+      socket.writableLength <= unreadAnswerBytesMax
+    ) {
+      socket.write(answer);
+      answer = this.#framer.takeAnswer();
+    }
     if (this.#framer?.failed === true || this.#finished()) {
       this.#depart(answer);
       return;
     }
     if (answer !== undefined) socket.write(answer);
+    if (this.#farewell !== undefined) {
+      const { code, message, retryable } = this.#farewell;
+      if (this.#framer?.awaiting !== true) this.leave(code, message, retryable);
+      return;
+    }
     if (socket.writableLength > unreadAnswerBytesMax) {
       if (this.#state === 'reading') this.#wait('congested');
-    } else if (this.#state === 'congested') {
+    } else if (this.#state === 'congested' && this.#framer?.congested !== true) {
       this.#resumeFrom('congested');
     }
   }
@@ -132,6 +148,17 @@ export class Connection {
     }
     this.#framer.leave?.(code, message, retryable);
     this.#depart(this.#framer.takeAnswer());
+  }
+
+  /** As {@link leave}, but at ack level `stream` not before the sender was told what became of the events it sent. */
+  finish(code: string, message: string, retryable: boolean): void {
+    if (this.#framer?.awaiting !== true || this.#state === 'leaving' || this.#state === 'closed') {
+      this.leave(code, message, retryable);
+      return;
+    }
+    this.#farewell = { code, message, retryable };
+    this.#state = 'finishing';
+    this.#socket?.pause();
   }
 
   tellBreaker(state: number, retryAfterMs: number): void {
@@ -165,10 +192,18 @@ export class Connection {
     } else if (framer.blocked) {
       this.#wait('blocked');
       // Deferred: room may be told in the middle of another connection's read, which owns the landing zone.
-      host.intake.whenRoom(framer.stream, () => setImmediate(() => this.#resumeFrom('blocked')));
+      const resume = () => setImmediate(() => this.#resumeFrom('blocked'));
+      if (framer.whenRoom === undefined) host.intake.whenRoom(framer.stream, resume);
+      else framer.whenRoom(resume);
     } else if (waits) {
       this.#wait('congested');
     }
+  }
+
+  #createFramer(firstByte: number): Framer {
+    const framer = this.#host.framerFor(firstByte);
+    framer.onDue = () => this.#host.answerLater(this);
+    return framer;
   }
 
   /** Copies the rest of a read out of the landing zone. False when it is too much for the zone or for the pool. */
@@ -211,14 +246,18 @@ export class Connection {
     this.#parse(start.offset, start.offset + start.length);
   }
 
-  /** The sender has ended its side and everything it sent was judged. */
+  /** The sender has ended its side, and everything it sent was judged and, where it waits for that, delivered. */
   #finished(): boolean {
-    return this.#senderEnded && this.#state === 'reading' && this.#carry.length === 0;
+    const isJudged = this.#senderEnded && this.#state === 'reading' && this.#carry.length === 0;
+    return isJudged && this.#framer?.awaiting !== true;
   }
 
   #idle(): void {
     // A blocked sender is silent because it is not read from.
-    if (this.#state === 'blocked' || this.#state === 'leaving') return;
+    if (this.#state === 'blocked' || this.#state === 'finishing' || this.#state === 'leaving') return;
+    const unread = this.#socket?.writableLength ?? 0;
+    // A sender that waits for its events' delivery is silent, too. The next answer winds the clock up again.
+    if (this.#framer?.awaiting === true && unread === 0) return;
     if (this.#state === 'congested') this.destroy();
     else this.leave('idle_timeout', 'nothing was sent for the idle timeout', true);
   }
@@ -248,6 +287,7 @@ export class Connection {
     this.#state = 'closed';
     clearTimeout(this.#leaveTimer);
     this.#carry.release();
+    this.#framer?.close?.();
     this.#host.closed(this);
   }
 

@@ -16,16 +16,18 @@ import {
   headerBytes,
   helloBodyBytes,
   protocolVersion,
+  receiptHeadBytes,
   refusalHeadBytes,
   writeCount,
   writeHeader,
 } from './frame-layout.ts';
 import type { Refusal, Verdict } from './intake.ts';
+import type { RecordPlace } from './watch.ts';
 
 /** Answers that may wait for the end of the turn, in bytes. Bounds what a sender that provokes refusals costs. */
 export const answerBytesMax = 16_384;
-/** What the frames behind the last refusal need at most: one more refusal, breaker, ack, error. */
-const tailBytesMax = 4 * (headerBytes + answerBodyBytesMax);
+/** What the frames behind the last refusal need at most: one more refusal, receipt, breaker, ack, error. */
+const tailBytesMax = 5 * (headerBytes + answerBodyBytesMax);
 const initialBytes = 256;
 
 export class FrameAnswers {
@@ -35,6 +37,10 @@ export class FrameAnswers {
   #runCount = 0;
   #runVerdict: Verdict = 0;
   #runRetryAfterMs = 0;
+  #receiptFirst = 0;
+  #receiptCount = 0;
+  #receiptRecord: RecordPlace | undefined;
+  #receiptSubSequence = 0;
   #breakerState = 0;
   #breakerRetryAfterMs = 0;
   #breakerDue = false;
@@ -66,6 +72,21 @@ export class FrameAnswers {
     this.#runCount = 1;
     this.#runVerdict = verdict;
     this.#runRetryAfterMs = retryAfterMs;
+  }
+
+  /** Event frame `number` is in Kinesis: in this record (undefined: not known), in this place of it. */
+  receipt(number: number, record: RecordPlace | undefined, subSequence: number): void {
+    const count = this.#receiptCount;
+    const follows = count > 0 && this.#receiptRecord === record && this.#receiptFirst + count === number;
+    if (follows && (record === undefined || this.#receiptSubSequence + count === subSequence)) {
+      this.#receiptCount += 1;
+      return;
+    }
+    this.#endReceipts();
+    this.#receiptFirst = number;
+    this.#receiptCount = 1;
+    this.#receiptRecord = record;
+    this.#receiptSubSequence = record === undefined ? 0 : subSequence;
   }
 
   /** Only the newest state is told: a sender wants to know what is, not what was. */
@@ -105,6 +126,7 @@ export class FrameAnswers {
   /** Writes refusals before the ack that covers them. */
   #settle(judged: number): void {
     this.#endRun();
+    this.#endReceipts();
     if (this.#breakerDue) {
       const at = this.#begin(breakerBodyBytes, DaemonFrame.breaker);
       this.#bytes.writeUInt32LE(this.#breakerState, at);
@@ -132,6 +154,22 @@ export class FrameAnswers {
     this.#bytes.writeUInt32LE(refusal.retryable ? this.#runRetryAfterMs : 0, at + 16);
     text.copy(this.#bytes, at + refusalHeadBytes);
     this.#runCount = 0;
+  }
+
+  #endReceipts(): void {
+    if (this.#receiptCount === 0) return;
+    const shardId = Buffer.from(this.#receiptRecord?.shardId ?? '');
+    const sequenceNumber = Buffer.from(this.#receiptRecord?.sequenceNumber ?? '');
+    const at = this.#begin(receiptHeadBytes + shardId.length + sequenceNumber.length, DaemonFrame.receipt);
+    writeCount(this.#bytes, this.#receiptFirst, at);
+    this.#bytes.writeUInt32LE(this.#receiptCount, at + 8);
+    this.#bytes.writeUInt32LE(this.#receiptSubSequence, at + 12);
+    this.#bytes[at + 16] = shardId.length;
+    this.#bytes[at + 17] = sequenceNumber.length;
+    this.#bytes.writeUInt16LE(0, at + 18);
+    shardId.copy(this.#bytes, at + receiptHeadBytes);
+    sequenceNumber.copy(this.#bytes, at + receiptHeadBytes + shardId.length);
+    this.#receiptCount = 0;
   }
 
   /** Makes room for one frame and writes its header; returns where its body begins. */

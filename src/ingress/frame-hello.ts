@@ -3,13 +3,19 @@
  * parser (frames.ts) until the hello is whole; knows nothing of what follows.
  */
 import type { Arena } from '../ring/arena.ts';
-import { AckLevel, helloHeadBytes, helloMagic, protocolVersion, streamNameBytesMax } from './frame-layout.ts';
+import { AckLevel, ackLevelDefault, HelloFlag, helloHeadBytes, helloMagic, protocolVersion } from './frame-layout.ts';
 import { type Refusal, refusals, Verdict } from './intake.ts';
 
 export type Hello =
   | { readonly kind: 'unfinished' }
-  /** `next`: offset behind the hello. An empty `streamName`: the listener's default. */
-  | { readonly kind: 'hello'; readonly streamName: string; readonly next: number }
+  /** `next`: offset behind the hello. An empty `streamName`: the listener's default. `ackLevel`: memory, stream, or the default. */
+  | {
+      readonly kind: 'hello';
+      readonly streamName: string;
+      readonly ackLevel: number;
+      readonly receipts: boolean;
+      readonly next: number;
+    }
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 const unfinished: Hello = { kind: 'unfinished' };
@@ -26,12 +32,21 @@ export function readHello(arena: Arena, start: number, end: number): Hello {
   if (version !== protocolVersion) {
     return refused('bad_version', `protocol version ${version} is not spoken here; use ${protocolVersion}`);
   }
-  if (buffer.readUInt8(start + 5) !== AckLevel.memory) return { kind: 'refused', refusal: refusalOf(Verdict.ackLevel) };
-  const nameBytes = buffer.readUInt16LE(start + 6);
-  if (nameBytes > streamNameBytesMax) return { kind: 'refused', refusal: refusalOf(Verdict.unknownStream) };
+  const ackLevel = buffer.readUInt8(start + 5);
+  const isLevel = ackLevel === AckLevel.memory || ackLevel === AckLevel.stream || ackLevel === ackLevelDefault;
+  if (!isLevel) return { kind: 'refused', refusal: refusalOf(Verdict.ackLevel) };
+  const nameBytes = buffer.readUInt8(start + 6);
+  const flags = buffer.readUInt8(start + 7);
+  if ((flags & ~HelloFlag.receipts) !== 0) return refused('bad_hello', `hello flags ${flags} are unknown`);
   const next = start + helloHeadBytes + nameBytes;
   if (next > end) return unfinished;
-  return { kind: 'hello', streamName: buffer.toString('utf8', start + helloHeadBytes, next), next };
+  return {
+    kind: 'hello',
+    streamName: buffer.toString('utf8', start + helloHeadBytes, next),
+    ackLevel,
+    receipts: (flags & HelloFlag.receipts) !== 0,
+    next,
+  };
 }
 
 /** The text of a refusal that always exists. */

@@ -28,14 +28,18 @@ export const hashKeyBytes = 16;
 /** Frames that a sender may send. */
 export const SenderFrame = { event: 1, flush: 2, bye: 3 } as const;
 /** Frames that the daemon may send. */
-export const DaemonFrame = { hello: 65, ack: 66, refusal: 67, breaker: 68, error: 69 } as const;
+export const DaemonFrame = { hello: 65, ack: 66, refusal: 67, breaker: 68, error: 69, receipt: 70 } as const;
 
 /** Flags of an event frame. */
 export const EventFlag = { hashKey: 1, anyKey: 2 } as const;
 export const eventFlagsMask = EventFlag.hashKey | EventFlag.anyKey;
 
-/** Codes of the hello's ack level. Only `memory` is offered. */
+/** Codes of the hello's ack level. `disk` is not offered yet. */
 export const AckLevel = { memory: 0, disk: 1, stream: 2 } as const;
+/** In place of an ack level: the listener's default. */
+export const ackLevelDefault = 255;
+/** Flags of a hello. */
+export const HelloFlag = { receipts: 1 } as const;
 
 /** Bytes of the fixed part of each daemon frame's body. */
 export const helloBodyBytes = 12;
@@ -43,6 +47,7 @@ export const ackBodyBytes = 8;
 export const refusalHeadBytes = 20;
 export const breakerBodyBytes = 8;
 export const errorHeadBytes = 4;
+export const receiptHeadBytes = 20;
 
 /** Longest body of a daemon frame. Longer texts are cut: a client may treat more as nonsense. */
 export const answerBodyBytesMax = 1024;
@@ -76,14 +81,21 @@ export function writeHeader(
   return offset + headerBytes;
 }
 
-/** The first bytes of a connection. An empty `streamName` means the listener's default stream. */
-export function encodeHello(streamName: string, ackLevel: number, version: number = protocolVersion): Buffer {
+/** The first bytes of a connection. An empty `streamName` means the listener's default stream; `flags`: {@link HelloFlag}. */
+export function encodeHello(
+  streamName: string,
+  ackLevel: number,
+  version: number = protocolVersion,
+  flags: number = 0,
+): Buffer {
   const name = Buffer.from(streamName);
   const hello = Buffer.alloc(helloHeadBytes + name.length);
   hello.writeUInt32LE(helloMagic, 0);
   hello[4] = version;
   hello[5] = ackLevel;
-  hello.writeUInt16LE(name.length, 6);
+  // A longer name cannot be that of a stream; cut, it cannot either.
+  hello[6] = Math.min(name.length, streamNameBytesMax);
+  hello[7] = flags;
   name.copy(hello, helloHeadBytes);
   return hello;
 }

@@ -28,6 +28,16 @@ export interface Framer {
   readonly congested?: boolean;
   /** Bytes that the unfinished event has in all, where known: the listener gathers that many before it calls consume again. */
   readonly wantedBytes?: number;
+  /** Events were taken whose fate the sender is still to be told: it is silent because it waits. */
+  readonly awaiting?: boolean;
+  /** The last answer did not hold all that is due. */
+  readonly answersLeft?: boolean;
+  /** Set by the listener: called when answers have become due between two reads. */
+  onDue?: () => void;
+  /** As the intake's: for a framer that may be blocked for reasons of its own. */
+  whenRoom?(resume: () => void): void;
+  /** The connection is gone. */
+  close?(): void;
   /** Events offered to the intake so far, blocked ones not counted. */
   readonly offered?: number;
   /** The listener closes this connection for a reason of its own: the next answer ends with it, in this protocol's words. */

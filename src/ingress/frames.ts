@@ -13,9 +13,19 @@ import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { FrameAnswers } from './frame-answers.ts';
 import { readHello, refusalOf } from './frame-hello.ts';
-import { AckLevel, EventFlag, eventFlagsMask, hashKeyBytes, headerBytes, SenderFrame } from './frame-layout.ts';
+import {
+  AckLevel,
+  ackLevelDefault,
+  EventFlag,
+  eventFlagsMask,
+  hashKeyBytes,
+  headerBytes,
+  SenderFrame,
+} from './frame-layout.ts';
 import type { Framer } from './framer.ts';
 import { firstRefusal, type Intake, noHashKey, type Refusal, randomKeyLength, Verdict } from './intake.ts';
+import { Fate } from './watch.ts';
+import type { WatchedIntake, WatchSender } from './watched-intake.ts';
 
 export interface FrameFramerOptions {
   readonly arena: Arena;
@@ -24,6 +34,10 @@ export interface FrameFramerOptions {
   readonly defaultStream: number | undefined;
   /** Most bytes of a frame's header and body together: what the listener can carry from read to read. */
   readonly carryBytesMax: number;
+  /** For connections of ack level `stream`; absent: they are refused. */
+  readonly watchSender?: WatchSender | undefined;
+  /** For connections that ask for the listener's; absent: memory. */
+  readonly ackDefault?: 'memory' | 'stream';
 }
 
 /** A parser for one connection that began with {@link helloByte}. */
@@ -36,7 +50,7 @@ const Step = { more: 0, unfinished: 1, stopped: 2 } as const;
 type Step = (typeof Step)[keyof typeof Step];
 
 class FrameFramer implements Framer {
-  readonly #intake: Intake;
+  #intake: Intake;
   /** Frames are not aligned: a DataView reads their words in one load each. */
   readonly #view: DataView;
   readonly #arena: Arena;
@@ -56,8 +70,16 @@ class FrameFramer implements Framer {
   #failed = false;
   #failure: Refusal | undefined;
   #wantedBytes = 0;
+  #answersLeft = false;
+  readonly #options: FrameFramerOptions;
+  /** Of a connection of ack level `stream`. */
+  #watched: WatchedIntake | undefined;
+  /** The error that ends the connection; it is told behind the last ack. */
+  #error: Refusal | undefined;
+  onDue?: () => void;
 
   constructor(options: FrameFramerOptions) {
+    this.#options = options;
     this.#intake = options.intake;
     this.#view = new DataView(options.arena.memory.buffer);
     this.#arena = options.arena;
@@ -72,7 +94,10 @@ class FrameFramer implements Framer {
     return this.#stream;
   }
   get failed(): boolean {
-    return this.#failed;
+    return this.#failed && !this.awaiting;
+  }
+  get awaiting(): boolean {
+    return this.#watched !== undefined && !this.#watched.watch.closed && this.#watched.watch.done < this.#judged;
   }
   get failure(): Refusal | undefined {
     return this.#failure;
@@ -87,12 +112,35 @@ class FrameFramer implements Framer {
     return this.#judged - this.#oversized;
   }
 
+  get answersLeft(): boolean {
+    return this.#watched !== undefined && this.#answersLeft;
+  }
+
   takeAnswer(): Buffer | undefined {
-    return this.#answers.take(this.#judged);
+    if (this.#watched !== undefined) this.#tellFates(this.#watched);
+    if (this.#error !== undefined && !this.awaiting) {
+      this.#answers.error(this.#acked, this.#error);
+      this.#error = undefined;
+    }
+    return this.#answers.take(this.#acked);
   }
 
   leave(code: string, message: string, retryable: boolean): void {
-    if (!this.#failed) this.#fail({ code, message, retryable });
+    if (this.#watched !== undefined) {
+      this.#tellFates(this.#watched);
+      this.#watched.watch.close();
+    }
+    this.#error ??= { code, message, retryable };
+    this.#failed = true;
+    this.#failure ??= this.#error;
+  }
+
+  whenRoom(resume: () => void): void {
+    this.#intake.whenRoom(this.#stream, resume);
+  }
+
+  close(): void {
+    this.#watched?.watch.close();
   }
 
   tellBreaker(state: number, retryAfterMs: number): void {
@@ -246,18 +294,55 @@ class FrameFramer implements Framer {
     const { streamName } = hello;
     const stream = streamName === '' ? this.#defaultStream : this.#intake.streamIndex(streamName);
     if (stream === undefined) return this.#fail(refusalOf(Verdict.unknownStream));
-    this.#greet(stream);
+    const ackLevel =
+      hello.ackLevel === ackLevelDefault ? AckLevel[this.#options.ackDefault ?? 'memory'] : hello.ackLevel;
+    if (ackLevel === AckLevel.stream) {
+      this.#watched = this.#options.watchSender?.({
+        receiptsMax: hello.receipts ? Number.POSITIVE_INFINITY : 0,
+        onDue: () => this.onDue?.(),
+        tellsSpills: true,
+      });
+      if (this.#watched === undefined) return this.#fail(refusalOf(Verdict.ackLevel));
+      this.#intake = this.#watched;
+    } else if (hello.receipts) {
+      return this.#fail({ ...refusalOf(Verdict.ackLevel), message: 'receipts come with ack level stream' });
+    }
+    this.#greet(stream, ackLevel);
     this.#offset = hello.next;
     return Step.more;
   }
 
-  #greet(stream: number): void {
+  #greet(stream: number, ackLevel: number): void {
     const besideEvent = headerBytes + hashKeyBytes;
     const eventBytesMax = Math.min(this.#intake.eventBytesMax(stream), this.#carryBytesMax - besideEvent);
     this.#stream = stream;
     this.#frameBytesMax = eventBytesMax + besideEvent;
     this.#greeted = true;
-    this.#answers.hello(AckLevel.memory, eventBytesMax, this.#frameBytesMax);
+    this.#answers.hello(ackLevel, eventBytesMax, this.#frameBytesMax);
+  }
+
+  /** Number up to which the sender has been told, or is told now, what became of its events. */
+  get #acked(): number {
+    return this.#watched === undefined ? this.#judged : this.#watched.watch.done;
+  }
+
+  /** Steps over the events that have their fate, as far as there is room for what must be told of them. */
+  #tellFates({ watch }: WatchedIntake): void {
+    const answers = this.#answers;
+    this.#answersLeft = false;
+    for (;;) {
+      if (answers.full) {
+        this.#answersLeft = true;
+        return;
+      }
+      const fate = watch.next();
+      if (fate === Fate.pending) return;
+      if (fate === Fate.onDisk) answers.refused(watch.done, Verdict.onDisk, 0);
+      else if (fate === Fate.rejected) answers.refused(watch.done, Verdict.rejected, 0);
+      else if (fate === Fate.delivered && watch.receiptsMax > 0) {
+        answers.receipt(watch.done, watch.record, watch.subSequence);
+      }
+    }
   }
 
   #malformed(message: string): Step {
@@ -268,7 +353,7 @@ class FrameFramer implements Framer {
   #fail(refusal: Refusal): Step {
     this.#failed = true;
     this.#failure = refusal;
-    this.#answers.error(this.#judged, refusal);
+    this.#error = refusal;
     return Step.stopped;
   }
 }

@@ -11,6 +11,10 @@
  * | the body did not end within the request's time | 408 |
  * | more than `bodyBytesMax` | 413 |
  *
+ * With `Spillway-Ack: stream` the first two wait until each event has its fate, at most `ackTimeoutMs`: 200, when all that were
+ * accepted are in Kinesis; else 202 (400, when some were refused). The answers then count `delivered`, `onDisk`, `rejected` and
+ * `pending` too; the others do, but do not wait. `Spillway-Receipt: 1` adds `receipts`, by index of the event.
+ *
  * Every answer counts `accepted` (of these `spilled`) and `refused`. 408, 413, 429 and 503 say in `taken` how many events of the
  * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`).
  */
@@ -18,14 +22,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Arena } from '../ring/arena.ts';
 import type { CarryPool } from './carry.ts';
 import type { Framer } from './framer.ts';
+import { RequestDelivery } from './http-delivery.ts';
+import { carryFullFault, type Fault, lateFault } from './http-faults.ts';
 import { bodyTooLarge, type EventsHead } from './http-head.ts';
 import { type Intake, type Landing, type Refusal, refusals, Verdict } from './intake.ts';
 import { JsonArrayFramer } from './json-array.ts';
 import type { KeyFinder } from './json-key.ts';
 import { LandedStream, type StreamEnd } from './landed-stream.ts';
 import { LineFramer, type MissingKey } from './lines.ts';
-import { tellRefusal } from './refusal-list.ts';
 import { RequestIntake } from './request-intake.ts';
+import type { WatchSender } from './watched-intake.ts';
 
 /** What the listener lends to its requests. */
 export interface EventsHost {
@@ -43,13 +49,9 @@ export interface EventsHost {
   readonly createFrameFramer: (intake: Intake, stream: number) => Framer;
   readonly bodyBytesMax: number;
   readonly requestTimeoutMs: number;
-}
-
-/** Status, code, message of an answer that says more than counts. */
-interface Fault {
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
+  readonly watchSender: WatchSender;
+  /** How long a request of ack level `stream` waits for what it sent to be delivered. */
+  readonly ackTimeoutMs: number;
 }
 
 /** Writes an answer: the listener's, which also sees to bodies that were not read. */
@@ -72,6 +74,9 @@ export class EventsRequest {
   readonly #stream: LandedStream;
   readonly #timer: NodeJS.Timeout;
   readonly #eventBytesMax: number;
+  /** Of a request of ack level `stream`. */
+  readonly #delivery: RequestDelivery | undefined;
+  readonly #ended: (bytesRead: number) => void;
   /** Why the listener ended this request, when it did. */
   #fault: Fault | undefined;
 
@@ -90,7 +95,9 @@ export class EventsRequest {
     this.#answer = answer;
     const { arena, landing, intake, nowUs, carryPool, bodyBytesMax, requestTimeoutMs } = host;
     this.#eventBytesMax = Math.min(host.eventBytesMax, intake.eventBytesMax(head.stream));
-    this.#request = new RequestIntake(intake, arena, {
+    this.#ended = ended;
+    this.#delivery = head.ack === 'stream' ? new RequestDelivery(host.watchSender, head.receipts) : undefined;
+    this.#request = new RequestIntake(this.#delivery?.intake ?? intake, arena, {
       stream: head.stream,
       key: head.key,
       keyOffset: host.requestKeyOffset,
@@ -104,19 +111,19 @@ export class EventsRequest {
       framer: this.#framer,
       arena,
       landing,
-      intake,
+      intake: this.#request,
       carryPool,
       nowUs,
       bytesMax: bodyBytesMax,
       beforeParse: () => this.#request.placeKey(),
       onParsed: () => {
         this.#framer.takeAnswer();
+        this.#delivery?.step();
         return this.#request.stoppedBy === undefined;
       },
       onEnd: (end) => {
         clearTimeout(this.#timer);
         this.#conclude(end);
-        ended(this.#stream.bytesRead);
       },
     });
   }
@@ -158,22 +165,13 @@ export class EventsRequest {
 
   /** The request's time is over. */
   #late(): void {
-    const { requestTimeoutMs } = this.#host;
-    this.fail(
-      this.#stream.blocked
-        ? {
-            status: 503,
-            code: 'saturated',
-            message: `the stream had no room for ${requestTimeoutMs} ms; send the rest again`,
-          }
-        : { status: 408, code: 'request_timeout', message: `the body did not end within ${requestTimeoutMs} ms` },
-    );
+    this.fail(lateFault(this.#stream.blocked, this.#host.requestTimeoutMs));
   }
 
   #conclude(end: StreamEnd): void {
     switch (end) {
       case 'finished':
-        return this.#tell(this.#request.refused === 0 ? 202 : 400, undefined);
+        return this.#tellJudged(undefined);
       case 'stopped':
         return this.#tellStopped();
       case 'failed':
@@ -181,16 +179,14 @@ export class EventsRequest {
       case 'too_long':
         return this.#tellFault(bodyTooLarge(this.#host.bodyBytesMax));
       case 'carry_full':
-        return this.#tellFault({
-          status: 503,
-          code: 'carry_full',
-          message: 'the unfinished events of all requests take too much memory; send smaller chunks or fewer at a time',
-        });
+        return this.#tellFault(carryFullFault);
       case 'told':
         if (this.#fault !== undefined) this.#tellFault(this.#fault);
+        else this.#over();
         return;
       case 'broken':
         this.#response.destroy();
+        this.#over();
         return;
       default:
         return end satisfies never;
@@ -202,7 +198,26 @@ export class EventsRequest {
     if (failure === undefined) return this.#conclude('finished');
     const { code } = failure;
     const message = code === 'unknown_stream' ? 'the hello names another stream than the path' : failure.message;
-    this.#tell(400, { error: code, message, retryable: false });
+    this.#tellJudged({ error: code, message, retryable: false });
+  }
+
+  /** All of the body is judged that can be. At ack level `stream` the sender hears of it when its events are delivered. */
+  #tellJudged(fault: object | undefined): void {
+    const delivery = this.#delivery;
+    const isTaken = this.#request.refused === 0 && fault === undefined;
+    if (delivery === undefined) return this.#tell(isTaken ? 202 : 400, fault);
+    const gone = (): void => this.#over();
+    this.#response.once('close', gone);
+    delivery.wait(this.#host.ackTimeoutMs, () => {
+      this.#response.off('close', gone);
+      this.#tell(isTaken ? (delivery.isComplete ? 200 : 202) : 400, fault);
+    });
+  }
+
+  /** The request needs nothing any more. */
+  #over(): void {
+    this.#delivery?.close();
+    this.#ended(this.#stream.bytesRead);
   }
 
   #tellStopped(): void {
@@ -224,14 +239,8 @@ export class EventsRequest {
   }
 
   #tell(status: number, fault: object | undefined, headers?: Readonly<Record<string, string>>): void {
-    const { accepted, refused, spilled, errors } = this.#request;
-    const { omitted } = errors;
-    const numbering = this.#lines === undefined ? 'index' : 'line';
-    const told = errors.take().map((run) => tellRefusal(run, numbering, this.#eventBytesMax));
-    if (this.#head.form === 'array') {
-      for (const each of told) if (each.error === 'bad_json') Object.assign(each, { message: 'not valid JSON' });
-    }
-    const counted = { accepted, refused, spilled, errors: told, ...(omitted === 0 ? {} : { errorsOmitted: omitted }) };
-    this.#answer(this.#response, status, { ...fault, ...counted }, headers);
+    const counted = this.#request.tell(this.#head.form, this.#eventBytesMax);
+    this.#answer(this.#response, status, { ...fault, ...counted, ...this.#delivery?.tell() }, headers);
+    this.#over();
   }
 }

@@ -1,9 +1,30 @@
 /**
- * What the HTTP listener says of failures that are not about events: an address that cannot be had, bytes that are no HTTP.
+ * What the HTTP listener says of failures that are not about single events: an address that cannot be had, bytes that are no
+ * HTTP, a request that takes too long or too much.
  * Main thread; pure.
  */
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { headBytesMax } from './http-head.ts';
+
+/** Status, code, message of an answer that says more than counts. */
+export interface Fault {
+  readonly status: number;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** A request's time is over: `blocked`, because there was no room for its events, or because they did not come. */
+export function lateFault(blocked: boolean, requestTimeoutMs: number): Fault {
+  const noRoom = `the stream had no room for ${requestTimeoutMs} ms; send the rest again`;
+  if (blocked) return { status: 503, code: 'saturated', message: noRoom };
+  return { status: 408, code: 'request_timeout', message: `the body did not end within ${requestTimeoutMs} ms` };
+}
+
+export const carryFullFault: Fault = {
+  status: 503,
+  code: 'carry_full',
+  message: 'the unfinished events of all requests take too much memory; send smaller chunks or fewer at a time',
+};
 
 /** An answer to what is no request. */
 export interface ClientFault {

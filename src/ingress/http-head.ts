@@ -18,6 +18,9 @@ export interface EventsHead {
   readonly form: BodyForm;
   /** Partition key of all events, UTF-8, or undefined: each has its own. */
   readonly key: Buffer | undefined;
+  readonly ack: 'memory' | 'stream';
+  /** The sender wants to know where Kinesis has each event. */
+  readonly receipts: boolean;
 }
 
 /** An answer before any of the body was read. */
@@ -43,7 +46,8 @@ const keyCharactersMax = 256;
 
 /**
  * Reads the head of `POST /v1/streams/{streamText}/events?{query}`. The key comes from `?key=`, else from the header
- * `Spillway-Partition-Key` (UTF-8). `bodyBytesMax` is held against Content-Length, where there is one.
+ * `Spillway-Partition-Key` (UTF-8). `bodyBytesMax` is held against Content-Length, where there is one. `ackDefault` is the level
+ * of requests without a header `Spillway-Ack`.
  */
 export function readEventsHead(
   intake: Intake,
@@ -51,6 +55,7 @@ export function readEventsHead(
   query: string,
   headers: IncomingHttpHeaders,
   bodyBytesMax: number,
+  ackDefault: 'memory' | 'stream',
 ): EventsHead | HeadRefusal {
   const name = decodeName(streamText);
   const stream = name === undefined ? undefined : intake.streamIndex(name);
@@ -58,9 +63,15 @@ export function readEventsHead(
     const message = `no [[stream]] named ${JSON.stringify(name ?? streamText)} is configured`;
     return { status: 404, code: codeOf(Verdict.unknownStream), message };
   }
-  const ack = headers['spillway-ack'] ?? 'memory';
-  if (ack !== 'memory') {
-    const message = `Spillway-Ack: ${JSON.stringify(ack)} is not offered; use memory, or leave the header out`;
+  const ack = headers['spillway-ack'] ?? ackDefault;
+  if (ack !== 'memory' && ack !== 'stream') {
+    const fault = ack === 'disk' ? 'is not offered yet' : 'is no ack level';
+    const message = `Spillway-Ack: ${JSON.stringify(ack)} ${fault}; use memory or stream, or leave the header out`;
+    return { status: 400, code: codeOf(Verdict.ackLevel), message };
+  }
+  const receipt = headers['spillway-receipt'] ?? '0';
+  if (receipt !== '0' && (receipt !== '1' || ack !== 'stream')) {
+    const message = `Spillway-Receipt: ${JSON.stringify(receipt)} is not offered; use 1 together with Spillway-Ack: stream`;
     return { status: 400, code: codeOf(Verdict.ackLevel), message };
   }
   const form = formOf(headers);
@@ -68,7 +79,7 @@ export function readEventsHead(
   if (Number(headers['content-length'] ?? 0) > bodyBytesMax) return bodyTooLarge(bodyBytesMax);
   const key = keyOf(query, headers);
   if (key !== undefined && 'status' in key) return key;
-  return { stream, form, key };
+  return { stream, form, key, ack, receipts: receipt === '1' };
 }
 
 export function bodyTooLarge(bodyBytesMax: number): HeadRefusal {

@@ -26,6 +26,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   /** 0: any that is free; {@link HttpListener.address} says which. */
   readonly port: number;
   readonly connectionsMax: number;
+  /** Ack level of requests that name none; absent: memory. */
+  readonly ackDefault?: 'memory' | 'stream';
   /** How long a connection may stay open between two requests. */
   readonly idleTimeoutMs: number;
   /** How long the head of a request may take. */
@@ -248,8 +250,8 @@ class Listener implements HttpListener {
     query: string,
     expectsContinue: boolean,
   ): void {
-    const { intake, bodyBytesMax } = this.#options;
-    const head = readEventsHead(intake, streamText, query, request.headers, bodyBytesMax);
+    const { intake, bodyBytesMax, ackDefault = 'memory' } = this.#options;
+    const head = readEventsHead(intake, streamText, query, request.headers, bodyBytesMax, ackDefault);
     if ('status' in head) {
       if (head.status === 404) intake.refuse(-1, Verdict.unknownStream);
       this.#refuse(request, response, expectsContinue, head);

@@ -28,6 +28,10 @@ export const Verdict = {
   badFrame: 27,
   ackLevel: 28,
   keyNotUtf8: 29,
+  /** Accepted, but in the DLQ: told only to senders that wait for the delivery. */
+  onDisk: 30,
+  /** Accepted, but refused by Kinesis for good: a dead letter. Told only to senders that wait for the delivery. */
+  rejected: 31,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
@@ -102,8 +106,22 @@ export const refusals: Readonly<Record<number, Refusal>> = {
     retryable: false,
     message: 'the partition key is not valid UTF-8; Kinesis takes Unicode text only',
   },
+  [Verdict.onDisk]: {
+    code: 'on_disk',
+    retryable: false,
+    message: 'accepted, and kept in the dead-letter queue until Kinesis takes it; do not send it again',
+  },
+  [Verdict.rejected]: {
+    code: 'rejected',
+    retryable: false,
+    message: 'accepted, but refused by Kinesis for good; it is kept as a dead letter',
+  },
   [Verdict.badFrame]: { code: 'bad_frame', retryable: false, message: 'the bytes are not a frame of this protocol' },
-  [Verdict.ackLevel]: { code: 'ack_level', retryable: false, message: 'this ack level is not offered; use memory' },
+  [Verdict.ackLevel]: {
+    code: 'ack_level',
+    retryable: false,
+    message: 'this ack level is not offered; use memory or stream',
+  },
 };
 
 /** `ehkOffset` of an event that has no explicit hash key. */

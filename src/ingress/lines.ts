@@ -15,6 +15,8 @@ import { type KeyFinder, KeyStatus } from './json-key.ts';
 import { isValue } from './json-scan.ts';
 import { skipByteOrderMark } from './json-text.ts';
 import { RefusalList, type ToldRefusal, tellRefusal } from './refusal-list.ts';
+import { Fate, type Watch } from './watch.ts';
+import type { WatchSender } from './watched-intake.ts';
 
 /** What to do with an event whose key field is absent, or neither a string nor a number. */
 export type MissingKey = 'random' | 'refuse';
@@ -28,6 +30,8 @@ export interface LineFramerOptions {
   readonly missingKey: MissingKey;
   /** Longest line in bytes, its break not counted. The listener can carry one more (an unfinished line's `\r`). */
   readonly lineBytesMax: number;
+  /** For connections of ack level `stream`: the answers tell what became of the events. */
+  readonly watchSender?: WatchSender | undefined;
 }
 
 const lineFeed = 0x0a;
@@ -54,6 +58,10 @@ export class LineFramer implements Framer {
   /** Bytes at the start of the next consume that are known to hold no line feed. */
   #searchedBytes = 0;
   #toldEvents = 0;
+  #toldPending = 0;
+  /** Of a connection of ack level `stream`. */
+  readonly #watch: Watch | undefined;
+  onDue?: () => void;
   /** Why the listener ends the connection. */
   #farewell: string | undefined;
   #keyOffset = 0;
@@ -63,7 +71,9 @@ export class LineFramer implements Framer {
     assert(options.lineBytesMax > 0, 'lines may have bytes');
     this.stream = options.stream;
     this.#arena = options.arena;
-    this.#intake = options.intake;
+    const watched = options.watchSender?.({ receiptsMax: 0, onDue: () => this.onDue?.(), tellsSpills: false });
+    this.#watch = watched?.watch;
+    this.#intake = watched ?? options.intake;
     this.#keyFinder = options.keyFinder;
     this.#missingKey = options.missingKey;
     this.#lineBytesMax = options.lineBytesMax;
@@ -103,13 +113,33 @@ export class LineFramer implements Framer {
     return this.#takeLine(offset, end, timeUs) ? end : offset;
   }
 
+  get awaiting(): boolean {
+    return this.#watch !== undefined && !this.#watch.closed && this.#watch.pending > 0;
+  }
+
+  whenRoom(resume: () => void): void {
+    this.#intake.whenRoom(this.stream, resume);
+  }
+
+  close(): void {
+    this.#watch?.close();
+  }
+
   takeAnswer(): Buffer | undefined {
-    if (this.offered === this.#toldEvents && this.#farewell === undefined) return undefined;
+    const watch = this.#watch;
+    const pending = watch?.pending ?? 0;
+    // Lines are told sums, which are counted already: stepping over the events makes room for more.
+    if (watch !== undefined) while (watch.next() !== Fate.pending);
+    const isNew = this.offered !== this.#toldEvents || pending !== this.#toldPending;
+    if (!isNew && this.#farewell === undefined) return undefined;
     this.#toldEvents = this.offered;
+    this.#toldPending = pending;
     const { told, omitted } = this.takeRefusals();
     const lines = told.map((refusal) => JSON.stringify(refusal));
     if (omitted > 0) lines.push(JSON.stringify({ omitted, message: 'further refusals of this read are only counted' }));
-    lines.push(`{"accepted":${this.accepted},"refused":${this.refused}}`);
+    const { delivered, onDisk, rejected } = watch ?? { delivered: 0, onDisk: 0, rejected: 0 };
+    const fates = watch === undefined ? '' : `,"delivered":${delivered},"onDisk":${onDisk},"rejected":${rejected}`;
+    lines.push(`{"accepted":${this.accepted},"refused":${this.refused}${fates}}`);
     if (this.#farewell !== undefined) lines.push(this.#farewell);
     return Buffer.from(`${lines.join('\n')}\n`);
   }

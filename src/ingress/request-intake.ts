@@ -7,8 +7,9 @@
  * taken now. To the framer the stop looks like an intake without room.
  */
 import type { Arena } from '../ring/arena.ts';
+import type { BodyForm } from './http-head.ts';
 import { firstRefusal, type Intake, refusals, Verdict } from './intake.ts';
-import { RefusalList } from './refusal-list.ts';
+import { RefusalList, tellRefusal } from './refusal-list.ts';
 
 export class RequestIntake implements Intake {
   /** Events accepted, the spilled ones among them; events in the DLQ; events refused. */
@@ -103,6 +104,18 @@ export class RequestIntake implements Intake {
   }
   whenRoom(stream: number, resume: () => void): void {
     this.#intake.whenRoom(stream, resume);
+  }
+
+  /** Members of the answer, refusals among them; these are forgotten. */
+  tell(form: BodyForm, eventBytesMax: number): object {
+    const { accepted, refused, spilled } = this;
+    const { omitted } = this.errors;
+    const numbering = form === 'lines' ? 'line' : 'index';
+    const errors = this.errors.take().map((run) => tellRefusal(run, numbering, eventBytesMax));
+    if (form === 'array') {
+      for (const each of errors) if (each.error === 'bad_json') Object.assign(each, { message: 'not valid JSON' });
+    }
+    return { accepted, refused, spilled, errors, ...(omitted === 0 ? {} : { errorsOmitted: omitted }) };
   }
 
   #refused(verdict: Verdict): void {

@@ -62,7 +62,8 @@ export interface UnixListener {
   /** Tells every connection of `stream` that speaks frames the breaker's new state. */
   tellBreaker(stream: number, state: number, retryAfterMs: number): void;
   /**
-   * Stops accepting, tells the connections `draining`, and resolves when all are gone or were cut off after `drainMs`. What
+   * Stops accepting, tells the connections `draining`, and resolves when all are gone or were cut off after `drainMs`. Senders of
+   * ack level `stream` hear of what they sent for half of that time before. What
    * was read is with the intake; what was not was never acknowledged.
    */
   close(options: { readonly drainMs: number }): Promise<void>;
@@ -147,14 +148,17 @@ class Listener implements UnixListener {
       this.#onEmpty = resolve;
     });
     this.#answerAll();
-    for (const connection of this.#connections) {
-      connection.leave('draining', 'the daemon is shutting down; send to its successor', true);
-    }
+    const message = 'the daemon is shutting down; send to its successor';
+    for (const connection of this.#connections) connection.finish('draining', message, true);
+    const half = setTimeout(() => {
+      for (const connection of this.#connections) connection.leave('draining', message, true);
+    }, drainMs / 2);
     const deadline = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
     }, drainMs);
     if (this.#connections.size > 0) await gone;
     await closed;
+    clearTimeout(half);
     clearTimeout(deadline);
   }
 

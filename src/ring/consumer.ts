@@ -157,6 +157,12 @@ export class RingConsumer {
     }
   }
 
+  /** Position behind the entry at `offset`, which is not given back. */
+  positionBehind(offset: number): number {
+    const ahead = (offset - this.#entriesOffset - this.#done) & this.#mask;
+    return (this.#done + ahead + entryBytes(this.#words[(offset + entry.length) >>> 2] as number)) | 0;
+  }
+
   /** Where TAIL will be after {@link release}. */
   donePosition(): number {
     return this.#done;

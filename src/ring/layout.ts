@@ -76,6 +76,8 @@ export type SetAside = (typeof SetAside)[keyof typeof SetAside];
 /** Flags of an entry, as they stand in the key word. */
 export const flagHashKey = 1 << 28;
 export const flagReplayed = 1 << 29;
+/** Its sender asked in which shard, and under which sequence number, Kinesis has it. */
+export const flagReceipt = 1 << 30;
 
 export const streamShift = 16;
 export const streamMask = 0xfff;

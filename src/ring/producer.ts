@@ -103,6 +103,21 @@ export class RingProducer {
     return this.#claimed;
   }
 
+  /** Position behind the entry at `offset`, or undefined where that is in another ring. It is not given back. */
+  positionBehind(offset: number): number | undefined {
+    const index = offset - this.#entriesOffset;
+    if (index < 0 || index >= this.capacity) return undefined;
+    this.#tailSeen = Atomics.load(this.#words, this.#tailWord);
+    const ahead = (index - this.#tailSeen) & this.#mask;
+    return (this.#tailSeen + ahead + entryBytes(this.#words[(offset + entry.length) >>> 2] as number)) | 0;
+  }
+
+  /** Position of the oldest byte that the consumer has not given back. */
+  tail(): number {
+    this.#tailSeen = Atomics.load(this.#words, this.#tailWord);
+    return this.#tailSeen;
+  }
+
   /** Whether the consumer has given back everything before `position`. Positions older than half the range are not comparable. */
   passed(position: number): boolean {
     this.#tailSeen = Atomics.load(this.#words, this.#tailWord);

@@ -7,6 +7,7 @@ import { Base64 } from '../batch/base64.ts';
 import { Md5Group } from '../batch/md5-group.ts';
 import { LaneLoop, type LaneStream } from '../deliver/lane-loop.ts';
 import { createStream } from '../deliver/lane-streams.ts';
+import { Receipts } from '../deliver/receipts.ts';
 import { systemClock } from '../edges/clock.ts';
 import { systemRandom } from '../edges/random.ts';
 import { LaneCounter, LaneCounters } from '../observe/counters.ts';
@@ -25,6 +26,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
   takeOver(arena, start, counters);
   const latencies: LatencyRecorder[] = start.streams.map(() => createLatencyRecorder());
   const post = (message: FromLane): void => port.postMessage(message);
+  const receipts = new Receipts(arena, plan.wanted);
 
   const loop = new LaneLoop({
     arena,
@@ -35,8 +37,14 @@ export default async function runLane(start: LaneStart): Promise<void> {
     counters,
     clock: systemClock,
     foundSetAside: (offset) => post({ type: 'set_aside', offsets: Uint32Array.of(offset) }),
+    wantedOffset: plan.wanted,
+    gaveBack: (tails, moved) => {
+      const records = receipts.take();
+      if (records.length > 0) post({ type: 'receipts', records });
+      if (moved) post({ type: 'given_back', tails });
+    },
   });
-  const streams = openStreams(start, arena, counters, latencies, loop, post);
+  const streams = openStreams(start, arena, counters, latencies, loop, receipts, post);
   const postLatencies = (): void =>
     post({
       type: 'latency',
@@ -79,6 +87,7 @@ function openStreams(
   counters: LaneCounters,
   latencies: readonly LatencyRecorder[],
   loop: LaneLoop,
+  receipts: Receipts,
   report: (message: FromLane) => void,
 ): LaneStream[] {
   const { plan } = start;
@@ -91,6 +100,7 @@ function openStreams(
     random: systemRandom,
     startedMs: start.startedMs,
     breakersOffset: plan.breakers,
+    receipts,
     report,
     progress: () => loop.schedule(),
   };

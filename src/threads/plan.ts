@@ -3,7 +3,7 @@
  *
  * ```
  *   0         first page: never used, so that offset 0 can mean "none"
- *             counters of the main thread, of each lane; breaker states of each lane's streams
+ *             counters of the main thread, of each lane; breaker states of each lane's streams; what the main thread wants to hear
  *             landing zone: carry room, read area; keys for events without one; scratch for unescaped keys
  *             DLQ: write blocks, replay window
  *             per lane and stream: ring control, ring entries, aggregates, request bodies
@@ -38,6 +38,8 @@ export interface LanePlan {
   readonly counters: number;
   /** One 32-bit word per stream: the state of its breaker in this lane. */
   readonly breakers: number;
+  /** One 32-bit word for all lanes: what the main thread wants to hear, `Wanted`. */
+  readonly wanted: number;
   /** Work space of the MD5 kernels. */
   readonly md5Scratch: number;
   readonly streams: readonly StreamPlan[];
@@ -46,6 +48,7 @@ export interface LanePlan {
 export interface ArenaPlan {
   readonly length: number;
   readonly mainCounters: number;
+  readonly wanted: number;
   readonly landing: Area & { readonly readStart: number };
   readonly randomKeys: Area;
   readonly keyScratch: Area;
@@ -123,6 +126,7 @@ export function planArena(input: PlanInput): ArenaPlan {
     lanes.push({
       counters,
       breakers,
+      wanted: shared.wanted,
       md5Scratch,
       streams: input.streams.map((stream, i) => ({
         ring: {
@@ -145,6 +149,7 @@ function placeShared(input: PlanInput) {
   const place = new Placer();
   const recordMax = Math.max(...input.streams.map((stream) => stream.recordBytesMax));
   const mainCounters = place.take(mainBlockBytes(input.streams.length + 1));
+  const wanted = place.take(4);
   const carryBytes = recordMax + 64 * 1024;
   const carry = place.take(carryBytes);
   const readStart = place.take(readBytes);
@@ -154,7 +159,7 @@ function placeShared(input: PlanInput) {
   const dlqBlocks = areas(place, dlqBlockSizes(input.streams.length, recordMax));
   const replayWindows = areas(place, replayWindowSizes(recordMax));
   const landing = { offset: carry, readStart, length: readStart + readBytes - carry };
-  return { place, mainCounters, landing, randomKeys, keyScratch, dlqBlocks, replayWindows };
+  return { place, mainCounters, wanted, landing, randomKeys, keyScratch, dlqBlocks, replayWindows };
 }
 
 interface Sizes {

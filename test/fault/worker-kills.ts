@@ -98,7 +98,8 @@ function workerLines(daemon: RunningDaemon, state: 'lost' | 'replaced'): LogLine
   return daemon.log.filter((line) => line.kind === 'worker' && line['state'] === state);
 }
 
-async function order(socketPath: string, fault: WorkerFault): Promise<void> {
+/** Strikes the daemon whose LANE_FAULTS_SOCKET this is. */
+export async function order(socketPath: string, fault: WorkerFault): Promise<void> {
   const socket = connect(socketPath);
   socket.end(`${fault}\n`);
   await once(socket.resume(), 'close');

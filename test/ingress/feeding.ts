@@ -2,7 +2,7 @@
  * Feeds bytes to a framer as a listener would, in chunks of the test's choice: the simplest carrying there is, to hold the
  * real one against.
  */
-import { AnswerReader, type Refused } from '../../src/client/answers.ts';
+import { AnswerReader, type Receipt, type Refused } from '../../src/client/answers.ts';
 import type { Framer } from '../../src/ingress/framer.ts';
 import type { Arena } from '../../src/ring/arena.ts';
 
@@ -11,17 +11,19 @@ export interface Told {
   readonly hellos: number[];
   readonly acks: number[];
   readonly refusals: Refused[];
+  readonly receipts: Receipt[];
   readonly breakers: [state: number, retryAfterMs: number][];
   readonly errors: string[];
 }
 
 /** Collects answers through the client's reader. */
 export function listening(): { told: Told; push: (answer: Buffer | undefined) => void } {
-  const told: Told = { hellos: [], acks: [], refusals: [], breakers: [], errors: [] };
+  const told: Told = { hellos: [], acks: [], refusals: [], receipts: [], breakers: [], errors: [] };
   const reader = new AnswerReader({
     onHello: ({ frameBytesMax }) => told.hellos.push(frameBytesMax),
     onAck: (number) => told.acks.push(number),
     onRefusal: (refused) => told.refusals.push(refused),
+    onReceipt: (receipt) => told.receipts.push(receipt),
     onBreaker: (state, retryAfterMs) => told.breakers.push([state, retryAfterMs]),
     onError: ({ code }) => told.errors.push(code),
   });

@@ -50,6 +50,10 @@ export async function listenHttpForTest(t: Test, options: HttpBenchOptions = {})
     carryBytesMax: 1 << 20,
     status: () => ({ state: 'ready' }),
     ready: () => true,
+    watchSender: () => {
+      throw new Error('no lanes stand behind this listener');
+    },
+    ackTimeoutMs: 1_000,
     ...options,
   });
   t.teardown(() => listener.close({ drainMs: 0 }));

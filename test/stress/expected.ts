@@ -20,20 +20,21 @@ export interface Expected {
 
 const frameBytesMax = eventBytesMax + 24;
 
-/** Frames, from the hello on, of a connection whose sender ends its side behind them. */
-export function expectFrames(bytes: Buffer, streamName: string): Expected {
+/** Frames, from the hello on, of a connection whose sender ends its side behind them. `ackLevels`: those that are offered there. */
+export function expectFrames(bytes: Buffer, streamName: string, ackLevels: readonly number[]): Expected {
   const expected: Expected = { judged: 0, refused: {}, error: undefined, accepted: [], read: 0 };
   const fail = (code: string): Expected => Object.assign(expected, { error: code });
   if (bytes.length >= 4 && bytes.readUInt32BE(0) !== 0xff535057) return fail('bad_hello');
   if (bytes.length < 8) return fail('truncated');
   if (bytes[4] !== 1) return fail('bad_version');
-  if (bytes[5] !== 0) return fail('ack_level');
-  const nameBytes = bytes.readUInt16LE(6);
-  if (nameBytes > 255) return fail('unknown_stream');
+  const [level, nameBytes, helloFlags] = [bytes[5] as number, bytes[6] as number, bytes[7] as number];
+  if (![0, 2, 255].includes(level)) return fail('ack_level');
+  if (helloFlags > 1) return fail('bad_hello');
   let offset = 8 + nameBytes;
   if (offset > bytes.length) return fail('truncated');
   const name = bytes.toString('utf8', 8, offset);
   if (name !== '' && name !== streamName) return fail('unknown_stream');
+  if (!ackLevels.includes(level) || (helloFlags === 1 && level !== 2)) return fail('ack_level');
   for (;;) {
     expected.read = offset;
     const rest = bytes.subarray(offset);

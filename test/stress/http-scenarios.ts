@@ -97,7 +97,7 @@ function arrayBody(first: number, below: Below): Body {
 
 function framesBody(first: number, below: Below): Body {
   const { bytes, starts } = frameBytes(first, below);
-  const expected = expectFrames(bytes, 'orders');
+  const expected = expectFrames(bytes, 'orders', [0, 255]);
   const { judged, error, read } = expected;
   const looked = starts.filter(({ start }) => start <= read);
   return {

@@ -2,7 +2,7 @@
  * Connections of the fuzz lane: bytes with mutants and sound events between them, and what the daemon must say and deliver.
  * Pure; the same index and seed give the same connection.
  */
-import { encodeEvent, encodeHello } from '../../src/ingress/frame-layout.ts';
+import { AckLevel, encodeEvent, encodeHello } from '../../src/ingress/frame-layout.ts';
 import { listening } from '../ingress/feeding.ts';
 import { type Expected, expectFrames, expectLines } from './expected.ts';
 import { damage, eventBytesMax, mutatedFrame, mutatedText } from './mutations.ts';
@@ -64,10 +64,11 @@ export function items(first: number, count: number, below: Below, mutant: () => 
 
 /** Frames over the unix socket, behind a hello that is mostly sound. */
 export function framesScenario(first: number, below: Below): Scenario {
-  const { bytes, starts } = frameBytes(first, below);
+  const level = pick([AckLevel.memory, AckLevel.memory, AckLevel.stream], below);
+  const { bytes, starts } = frameBytes(first, below, level);
   // Without its first byte it is no connection of frames.
   if (bytes[0] !== 0xff) return { ...plainLines(bytes), mutants: [['hello']] };
-  const expected = expectFrames(bytes, 'orders');
+  const expected = expectFrames(bytes, 'orders', [0, 2, 255]);
   const looked = starts.filter(({ start }) => start <= expected.read);
   return {
     to: 'frames',
@@ -79,9 +80,10 @@ export function framesScenario(first: number, below: Below): Scenario {
 }
 
 /** A hello and frames; where the mutants among them begin. */
-export function frameBytes(first: number, below: Below) {
-  const greeting = below(25) === 0 ? damage(encodeHello(pick(['', 'orders', 'nowhere'], below), 0), below) : undefined;
-  const hello = greeting?.bytes ?? encodeHello('', 0);
+export function frameBytes(first: number, below: Below, ackLevel: number = AckLevel.memory) {
+  const greeting =
+    below(25) === 0 ? damage(encodeHello(pick(['', 'orders', 'nowhere'], below), ackLevel), below) : undefined;
+  const hello = greeting?.bytes ?? encodeHello('', ackLevel);
   const parts = [hello];
   const starts = greeting === undefined ? [] : [{ start: 0, names: ['hello', ...greeting.names] }];
   let offset = hello.length;
