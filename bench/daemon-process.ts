@@ -21,6 +21,7 @@ export interface Status {
 }
 
 export interface StreamStatus {
+  readonly ledger: Ledger;
   readonly breaker: 'closed' | 'open' | 'half_open';
   readonly dlq: { readonly spilled: number; readonly dead: number; readonly bytes: number };
 }
