@@ -39,6 +39,7 @@ import type { OrderedSpill } from './ordered-spill.ts';
 import { createOrders } from './orders.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
+import { StateLock } from './state-lock.ts';
 import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -84,6 +85,7 @@ export class Daemon {
   #pool!: LanePool;
   #admission!: Admission;
   #returns!: Returns;
+  #lock: StateLock | undefined;
   #replayer!: Replayer;
   #replays: StreamReplay[] = [];
   /** By stream; filled when all parts are there. */
@@ -109,7 +111,7 @@ export class Daemon {
     this.#admission = this.#createAdmission(latency.record.bind(latency, Latency.ingressToRing));
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
-    this.#dlq = await this.#openDlq();
+    this.#dlq = await this.#openState();
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = this.#createReplayer();
@@ -127,6 +129,7 @@ export class Daemon {
       }),
     );
     await lanesReady;
+    await this.#lock?.confirm();
     this.#listeners = await openListeners({
       config,
       arena: this.#arena,
@@ -195,6 +198,7 @@ export class Daemon {
     this.#admission.close();
     this.#returns.close();
     if (!(await this.#dlq.close())) throw new SpillwayError('dlq_unwritable', 'the disk keeps failing while draining');
+    await this.#lock?.giveBack();
     this.#state = 'stopped';
     log.info('stop', 'stopped', {
       state: 'stopped',
@@ -496,6 +500,23 @@ export class Daemon {
     });
   }
 
+  /** The state directory is this process' own from here on. */
+  async #openState(): Promise<Dlq> {
+    const { stateDir } = this.#options.config.daemon;
+    try {
+      this.#lock = await StateLock.take(realFiles, stateDir);
+      return await this.#openDlq();
+    } catch (error) {
+      const { code, message } = toPlainError(error);
+      if (code === 'state_dir') throw error;
+      throw new SpillwayError(
+        'state_dir',
+        `daemon.state_dir ${stateDir} cannot be used: ${message}; give it a directory that this user may write`,
+        { cause: error },
+      );
+    }
+  }
+
   async #openDlq(): Promise<Dlq> {
     const { config, clock, random, log } = this.#options;
     const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
@@ -532,13 +553,6 @@ export class Daemon {
           ...(typeof segment === 'string' ? { segment } : {}),
         });
       },
-    }).catch((error: unknown) => {
-      const { message } = toPlainError(error);
-      throw new SpillwayError(
-        'state_dir',
-        `daemon.state_dir ${config.daemon.stateDir} cannot be used: ${message}; give it a directory that this user may write`,
-        { cause: error },
-      );
     });
     config.streams.forEach((_, stream) => {
       const { spilled, dead } = dlq.holdings(stream);

@@ -33,6 +33,10 @@ async function play(
       for (let left = below(12); left > 0; left--, next++) {
         const key = below(keys);
         if (model.offer(key, next)) sent.accepted[key]?.push(next);
+        // Lanes are other threads: they go on while the main thread is in the midst of a read.
+        for (let aside = below(4) === 0 ? below(60) : 0; aside > 0; aside--) {
+          for (const lane of model.lanes) lane.step(isUp);
+        }
       }
       model.commit();
     }
