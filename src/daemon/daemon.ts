@@ -42,6 +42,7 @@ import type { OrderedSpill } from './ordered-spill.ts';
 import { createOrders } from './orders.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
+import { StateLock } from './state-lock.ts';
 import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -89,6 +90,7 @@ export class Daemon {
   #admission!: Admission;
   #deliveries!: Deliveries;
   #returns!: Returns;
+  #lock: StateLock | undefined;
   #replayer!: Replayer;
   #replays: StreamReplay[] = [];
   /** By stream; filled when all parts are there. */
@@ -122,7 +124,7 @@ export class Daemon {
     });
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
-    this.#dlq = await this.#openDlq();
+    this.#dlq = await this.#openState();
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = this.#createReplayer();
@@ -140,6 +142,7 @@ export class Daemon {
       }),
     );
     await lanesReady;
+    await this.#lock?.confirm();
     this.#listeners = await openListeners({
       config,
       arena: this.#arena,
@@ -209,6 +212,7 @@ export class Daemon {
     this.#admission.close();
     this.#returns.close();
     if (!(await this.#dlq.close())) throw new SpillwayError('dlq_unwritable', 'the disk keeps failing while draining');
+    await this.#lock?.giveBack();
     this.#state = 'stopped';
     log.info('stop', 'stopped', {
       state: 'stopped',
@@ -510,6 +514,23 @@ export class Daemon {
     });
   }
 
+  /** The state directory is this process' own from here on. */
+  async #openState(): Promise<Dlq> {
+    const { stateDir } = this.#options.config.daemon;
+    try {
+      this.#lock = await StateLock.take(realFiles, stateDir);
+      return await this.#openDlq();
+    } catch (error) {
+      const { code, message } = toPlainError(error);
+      if (code === 'state_dir') throw error;
+      throw new SpillwayError(
+        'state_dir',
+        `daemon.state_dir ${stateDir} cannot be used: ${message}; give it a directory that this user may write`,
+        { cause: error },
+      );
+    }
+  }
+
   async #openDlq(): Promise<Dlq> {
     const { config, clock, random, log } = this.#options;
     const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
@@ -546,13 +567,6 @@ export class Daemon {
           ...(typeof segment === 'string' ? { segment } : {}),
         });
       },
-    }).catch((error: unknown) => {
-      const { message } = toPlainError(error);
-      throw new SpillwayError(
-        'state_dir',
-        `daemon.state_dir ${config.daemon.stateDir} cannot be used: ${message}; give it a directory that this user may write`,
-        { cause: error },
-      );
     });
     config.streams.forEach((_, stream) => {
       const { spilled, dead } = dlq.holdings(stream);

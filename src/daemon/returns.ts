@@ -148,7 +148,7 @@ export class Returns {
         touched.add(lane);
         if (isDead) dead.set(this.#streamOf(offset), (dead.get(this.#streamOf(offset)) ?? 0) + 1);
       }
-      for (const [stream, events] of dead) this.#parts.buried(lane, stream, events);
+      for (const [ofStream, events] of dead) this.#parts.buried(lane, ofStream, events);
       const isDeadRefused = group.next < offsets.length && this.#isDead(offsets[group.next] as number);
       const mustWait = result === Appended.full && this.#parts.keepsOrder(stream);
       if (result === Appended.busy || mustWait || isDeadRefused) return false;

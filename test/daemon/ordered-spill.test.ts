@@ -11,11 +11,11 @@ const orderMoved =
 
 /** Sends 20 events every 10 ms, from `from` on, until told; resolves to how many were taken, all of them without a refusal. */
 function sendLightly(rig: RunningRig, socket: string, from: number): { stop: () => Promise<number> } {
-  let stopped = false;
+  const stopping = new AbortController();
   const sending = (async () => {
     const client = await connect({ path: socket });
     let next = from;
-    while (!stopped) {
+    while (!stopping.signal.aborted) {
       for (let i = 0; i < 20; i++, next++) client.send(rig.events.keyOf(next % 50), rig.events.dataOf(next));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -25,7 +25,7 @@ function sendLightly(rig: RunningRig, socket: string, from: number): { stop: () 
   })();
   return {
     stop: () => {
-      stopped = true;
+      stopping.abort();
       return sending;
     },
   };
