@@ -101,6 +101,7 @@ export class OrderedModel {
       dlq,
       counters: this.#counters,
       settled: () => undefined,
+      moved: () => undefined,
       again: () => {
         throw new Error('what keeps order is never tried on');
       },
