@@ -1,6 +1,8 @@
+import { writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { spillway } from '../cli/spillway.ts';
 import { drained, Rig, type RunningDaemon, until } from './running.ts';
 import { eventsById } from './watched.ts';
 
@@ -161,5 +163,28 @@ t.test('more events than a window, in an outage, hold up neither lines nor reque
   const sums = { accepted: count, onDisk: count, delivered: 0 };
   t.match((await overSocket(socket, text)).at(-1), sums);
   t.match(await post(daemon, text, { 'spillway-ack': 'stream' }), { status: 202, body: { ...sums, pending: 0 } });
+  t.equal(await daemon.stop(), 0);
+});
+
+t.test('spillway send --ack stream ends when Kinesis has the lines, and counts those on disk', async (t) => {
+  const { rig, daemon } = await start(t, '', '[breaker]\nfailures = 1\nhalf_open_after = "2s"');
+  const file = join(rig.directory, 'events.jsonl');
+  writeFileSync(file, lines(rig, 0, 300));
+  await rig.simulator.faults({ latencyMs: 300 });
+  const over = ['--ack', 'stream', '--json', file];
+  const socket = await spillway(['send', '--to', daemon.socket, ...over]);
+  t.equal((await eventsById(rig)).size, 300, 'they are there when it ends');
+  const http = await spillway(['send', '--to', daemon.url, '--stream', 'orders', ...over]);
+  await rig.simulator.faults({ refuse: true });
+  await rig.send(daemon.socket, 0, 1);
+  await daemon.line(({ kind, to }) => kind === 'breaker' && to === 'open');
+  const onDisk = await spillway(['send', '--to', daemon.socket, ...over]);
+  t.match(
+    [socket, http, onDisk].map(({ code }) => code),
+    [0, 0, 0],
+  );
+  t.match(JSON.parse(socket.stdout), { accepted: 300, onDisk: 0, pending: 0, refused: 0 });
+  t.match(JSON.parse(http.stdout), { accepted: 300, onDisk: 0, pending: 0, refused: 0 });
+  t.match(JSON.parse(onDisk.stdout), { accepted: 300, onDisk: 300, refused: 0 });
   t.equal(await daemon.stop(), 0);
 });
