@@ -9,6 +9,8 @@
  * An event that is on its way again stays on disk until every ring of its stream has given back what it held then: a crash
  * sends it twice, never not at all. Of a stream that keeps order, what comes back undelivered stays where it is on disk:
  * `cameBack` is told of each such event, and `rewind` has the cursor hand them out again.
+ *
+ * Long because what is pushed, done and come back is one account.
  */
 import { assert } from '../base/assert.ts';
 import { MainCounter, type MainCounters } from '../observe/counters.ts';
