@@ -42,16 +42,16 @@ async function overSocket(path: string, text: string): Promise<Record<string, un
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-/** `lines`: further options of a listener for lines of ack level `stream`. */
+/** `socketLines`: further options of a listener for lines of ack level `stream`. */
 async function start(
   t: Test,
   stream = '',
   rest = '',
-  lines = '',
+  socketLines = '',
 ): Promise<{ rig: Rig; daemon: RunningDaemon; socket: string }> {
   const rig = await Rig.start(t);
   const socket = join(rig.directory, 'lines.sock');
-  const listener = `[[listen]]\nkind = "unix"\npath = "${socket}"\nack = "stream"\n${lines}\n`;
+  const listener = `[[listen]]\nkind = "unix"\npath = "${socket}"\nack = "stream"\n${socketLines}\n`;
   return { rig, daemon: await rig.daemon(stream, `${rest}\n${listener}`), socket };
 }
 

@@ -107,7 +107,6 @@ export class OrderedModel {
       },
       keepsOrder: () => true,
       cameBack: (_stream, offset, bytes) => this.replay.cameBack(offset, bytes),
-      moved: () => undefined,
       buried: () => undefined,
     });
     this.lanes = places.map(
@@ -119,20 +118,7 @@ export class OrderedModel {
           parked: () => this.order.parked(lane),
         }),
     );
-    this.replay = new StreamReplay({
-      stream: 0,
-      cursor: dlq.cursor(0),
-      spilledEvents: () => dlq.spilledEvents(0),
-      checkpoint: (position) => dlq.checkpoint(0, position),
-      target: this.#admission,
-      isHeld: () => !this.order.mayReplay || this.#admission.isUnavailable(0),
-      keepsOrder: true,
-      rings: rings.map(({ ring }) => ring),
-      counters: this.#counters,
-      nowMs: clock.nowMs,
-      share: 0.5,
-      openAfterMs: 100,
-    });
+    this.replay = this.#createReplay(rings, clock.nowMs);
     this.order = new OrderedSpill({
       lanes,
       parkedMsLeast: 50,
@@ -152,6 +138,23 @@ export class OrderedModel {
     });
     orders.push(this.order);
     this.#admission.refresh();
+  }
+
+  #createReplay(rings: ConstructorParameters<typeof Admission>[0]['rings'], nowMs: () => number): StreamReplay {
+    return new StreamReplay({
+      stream: 0,
+      cursor: this.#dlq.cursor(0),
+      spilledEvents: () => this.#dlq.spilledEvents(0),
+      checkpoint: (position) => this.#dlq.checkpoint(0, position),
+      target: this.#admission,
+      isHeld: () => !this.order.mayReplay || this.#admission.isUnavailable(0),
+      keepsOrder: true,
+      rings: rings.map(({ ring }) => ring),
+      counters: this.#counters,
+      nowMs,
+      share: 0.5,
+      openAfterMs: 100,
+    });
   }
 
   #createAdmission(
