@@ -42,11 +42,17 @@ async function overSocket(path: string, text: string): Promise<Record<string, un
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
-async function start(t: Test, stream = '', rest = ''): Promise<{ rig: Rig; daemon: RunningDaemon; socket: string }> {
+/** `socketLines`: further options of a listener for lines of ack level `stream`. */
+async function start(
+  t: Test,
+  stream = '',
+  rest = '',
+  socketLines = '',
+): Promise<{ rig: Rig; daemon: RunningDaemon; socket: string }> {
   const rig = await Rig.start(t);
   const socket = join(rig.directory, 'lines.sock');
-  const daemon = await rig.daemon(stream, `${rest}\n[[listen]]\nkind = "unix"\npath = "${socket}"\nack = "stream"\n`);
-  return { rig, daemon, socket };
+  const listener = `[[listen]]\nkind = "unix"\npath = "${socket}"\nack = "stream"\n${socketLines}\n`;
+  return { rig, daemon: await rig.daemon(stream, `${rest}\n${listener}`), socket };
 }
 
 t.test('HTTP: with Spillway-Ack: stream the answer is 200 when Kinesis has all events, and says where', async (t) => {
@@ -186,5 +192,35 @@ t.test('spillway send --ack stream ends when Kinesis has the lines, and counts t
   t.match(JSON.parse(socket.stdout), { accepted: 300, onDisk: 0, pending: 0, refused: 0 });
   t.match(JSON.parse(http.stdout), { accepted: 300, onDisk: 0, pending: 0, refused: 0 });
   t.match(JSON.parse(onDisk.stdout), { accepted: 300, onDisk: 300, refused: 0 });
+  t.equal(await daemon.stop(), 0);
+});
+
+t.test('a sender that waits for its events is not idle, one that waits for nothing is', async (t) => {
+  const { rig, socket, daemon } = await start(t, '', '', 'idle_timeout = "150ms"');
+  await rig.simulator.faults({ latencyMs: 600 });
+  const waiting = createConnection({ path: socket });
+  t.teardown(() => waiting.destroy());
+  waiting.write(lines(rig, 0, 10));
+  let heard = '';
+  for await (const chunk of waiting) heard += String(chunk);
+  const answers = heard.trim().split('\n');
+  t.match(JSON.parse(answers.at(-2) ?? ''), { accepted: 10, delivered: 10 });
+  t.match(JSON.parse(answers.at(-1) ?? ''), { error: 'idle_timeout' });
+  t.equal(await daemon.stop(), 0);
+});
+
+t.test('HTTP: a sender that goes away while it waits costs nobody anything', async (t) => {
+  const { rig, daemon } = await start(t);
+  await rig.simulator.faults({ latencyMs: 600 });
+  const body = lines(rig, 0, 100);
+  const gone = fetch(`${daemon.url}/v1/streams/orders/events`, {
+    method: 'POST',
+    body,
+    headers: { 'spillway-ack': 'stream', 'spillway-receipt': '1' },
+    signal: AbortSignal.timeout(200),
+  });
+  await t.rejects(gone);
+  t.match(await post(daemon, lines(rig, 100, 200), { 'spillway-ack': 'stream' }), { status: 200 });
+  await until(() => daemon.ledger(), drained(200));
   t.equal(await daemon.stop(), 0);
 });
