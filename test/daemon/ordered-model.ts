@@ -107,7 +107,6 @@ export class OrderedModel {
       },
       keepsOrder: () => true,
       cameBack: (_stream, offset, bytes) => this.replay.cameBack(offset, bytes),
-      moved: () => undefined,
       buried: () => undefined,
     });
     this.lanes = places.map(
