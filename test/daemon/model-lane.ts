@@ -5,7 +5,7 @@
 import { BreakerState } from '../../src/breaker/breaker.ts';
 import type { Arena } from '../../src/ring/arena.ts';
 import { RingConsumer } from '../../src/ring/consumer.ts';
-import { EntryState, entry, type RingPlace, SetAside } from '../../src/ring/layout.ts';
+import { attemptsShift, EntryState, entry, type RingPlace, SetAside } from '../../src/ring/layout.ts';
 import type { Below } from '../stress/seeded.ts';
 
 export interface Heard {
@@ -16,6 +16,8 @@ export interface Heard {
 export class ModelLane {
   /** Per key: the numbers that were delivered, in that order. */
   readonly log = new Map<string, number[]>();
+  /** By number: failed attempts of events before they were delivered. */
+  readonly attempts = new Map<number, number>();
   delivered = 0;
   readonly #arena: Arena;
   readonly #consumer: RingConsumer;
@@ -101,6 +103,7 @@ export class ModelLane {
       const [offset] = this.#held.splice(first, 1) as [number];
       const { id } = this.#eventAt(offset);
       this.log.set(key, [...(this.log.get(key) ?? []), id]);
+      this.attempts.set(id, (this.#arena.words[(offset + entry.state) >>> 2] as number) >>> attemptsShift);
       this.#consumer.markDelivered(offset);
       this.delivered++;
     }

@@ -121,3 +121,24 @@ t.test('after a crash in the midst of it, the DLQ gives back what it had in the 
   }
   t.pass();
 });
+
+t.test('an event that is replayed keeps its failed attempts', async (t) => {
+  const directory = temporaryDirectory(t);
+  const below = seeded(seed);
+  const first = await OrderedModel.open(directory, below, 1_000);
+  for (const attempts of [0, 5, 70_000]) first.spill(attempts % keys, attempts, attempts);
+  await first.crash();
+  const second = await OrderedModel.open(directory, below, 2_000);
+  t.strictSame(await drain(second), []);
+  const attempts = second.lanes.flatMap((lane) => [...lane.attempts]).sort(([a], [b]) => a - b);
+  t.strictSame(
+    attempts,
+    [
+      [0, 0],
+      [5, 5],
+      [70_000, 0x7fff],
+    ],
+    'as many as a ring can count',
+  );
+  await second.crash();
+});

@@ -196,6 +196,16 @@ export class OrderedModel {
     return verdict !== Verdict.blocked;
   }
 
+  /** Puts an event into the DLQ that was tried before. */
+  spill(key: number, id: number, attempts: number): void {
+    const text = `k${key}:${id}`;
+    const keyLength = `k${key}`.length;
+    this.#arena.buffer.write(text, scratch);
+    const at = scratch + keyLength;
+    const length = text.length - keyLength;
+    this.#dlq.append(Kind.spill, 0, Reason.expired, attempts, 1, scratch, keyLength, 0, at, length);
+  }
+
   commit(): void {
     this.#admission.commit();
   }
