@@ -87,7 +87,7 @@ export class StreamDelivery implements RecordSink {
     );
     this.#outlets = new Outlets(this.#ordered, this.#budget, limiter);
     this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, ctx.md5, this.#outlets, this);
-    this.#survey = new Survey(ctx.kinesis, ctx.clock, ctx.random, (findings) => this.#surveyed(findings));
+    this.#survey = new Survey(ctx, (findings) => this.#surveyed(findings));
     this.#parking = new Parking(
       ctx.consumer,
       (offsets) => ctx.setAside(offsets, SetAside.parked),

@@ -12,9 +12,10 @@ import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { rememberedShardsMax } from '../base/limits.ts';
 import { hashKeyWords, parseHashKey } from '../batch/hash-key.ts';
 import { type ShardRange, ShardRanges } from '../batch/shard-ranges.ts';
-import type { Clock } from '../edges/clock.ts';
+import type { After, Clock } from '../edges/clock.ts';
 import type { Kinesis, StreamSummary } from '../edges/kinesis.ts';
 import type { Random } from '../edges/random.ts';
+import type { DeliveryContext } from './context.ts';
 import { classifyFailure } from './outcome.ts';
 import { backoffMs } from './retry.ts';
 
@@ -48,6 +49,7 @@ export class Survey {
   readonly #kinesis: Kinesis;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #after: After;
   readonly #onFindings: (findings: Findings) => void;
   /** First and last hash key (two times four words) of shards by their id, closed ones too. */
   readonly #known: MnemonistLruCache<string, Uint32Array>;
@@ -57,13 +59,17 @@ export class Survey {
   #wanted: string | undefined;
   #asking = false;
   #failures = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelNext = (): void => {};
   #closed = false;
 
-  constructor(kinesis: Kinesis, clock: Clock, random: Random, onFindings: (findings: Findings) => void) {
+  constructor(
+    { kinesis, clock, random, after }: Pick<DeliveryContext, 'kinesis' | 'clock' | 'random' | 'after'>,
+    onFindings: (findings: Findings) => void,
+  ) {
     this.#kinesis = kinesis;
     this.#clock = clock;
     this.#random = random;
+    this.#after = after;
     this.#onFindings = onFindings;
     this.#known = new LruCache(rememberedShardsMax);
   }
@@ -91,15 +97,14 @@ export class Survey {
   }
 
   #askIn(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#begin(), delayMs);
-    this.#timer.unref();
+    this.#cancelNext();
+    this.#cancelNext = this.#after(delayMs, () => this.#begin());
   }
 
   #begin(): void {
     this.#asking = true;
     this.#askedMs = this.#clock.nowMs();
-    clearTimeout(this.#timer);
+    this.#cancelNext();
     this.#ask().then(
       (changed) => this.#answered(changed),
       (error: unknown) => this.#failed(error),
@@ -108,7 +113,7 @@ export class Survey {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancelNext();
   }
 
   /** Resolves to what changed, in words; empty: nothing. */
