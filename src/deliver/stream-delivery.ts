@@ -333,6 +333,8 @@ export class StreamDelivery implements RecordSink {
       this.#group = { dueMs: 0, offsets, alone: false, counted: true };
       this.#groupNext = 0;
     }
+    // What is held waits for the end of this, and the new map for what is held.
+    if (this.#survey.placesByKey !== false) this.#requests.stopFor('', this.#ctx.clock.nowMs());
     // An empty building batch may be kept, but under the new map.
     if (this.#ordered && (this.#requests.outstanding > 0 || this.#verdicts.count > 0)) return;
     this.#remapDue = false;
@@ -342,8 +344,8 @@ export class StreamDelivery implements RecordSink {
     this.#outlets.reshape(this.#ranges?.shardIds ?? []);
     this.#aggregator.setRanges(this.#ranges, shares);
     if (this.#building !== undefined) this.#building.ranges = this.#ranges;
-    const vain = this.#ordered && placesByKey === false;
-    this.#requests.stopFor(vain ? 'the stream spreads its records and keeps no order' : '', this.#ctx.clock.nowMs());
+    if (!this.#ordered || placesByKey !== false) return;
+    this.#requests.stopFor('the stream spreads its records and keeps no order', this.#ctx.clock.nowMs());
   }
 
   /** Puts due groups through the aggregator again: they meet the shard map of now. */
