@@ -67,8 +67,15 @@ export class Requests {
 
   /** Whether a batch can be begun. A half-open breaker lets one pass. */
   mayBegin(): boolean {
-    if (this.#free.length === 0 || this.#breaker.state === BreakerState.open) return false;
-    return this.#breaker.state === BreakerState.closed || (this.#inFlight.size === 0 && this.#held.length === 0);
+    return (
+      this.#free.length > 0 && this.#mayPass && (this.#breaker.state === BreakerState.closed || this.#held.length === 0)
+    );
+  }
+
+  /** Whether the breaker lets a request through: half-open, one at a time. */
+  get #mayPass(): boolean {
+    const { state } = this.#breaker;
+    return state === BreakerState.closed || (state === BreakerState.halfOpen && this.#inFlight.size === 0);
   }
 
   /** A cleared batch; only while {@link mayBegin}. */
@@ -92,9 +99,14 @@ export class Requests {
     return this.#free.length + building === this.#slots;
   }
 
+  /** Sends a batch, or holds it until the breaker lets it pass. */
   send(batch: Batch): void {
-    if (batch.attempts === 0) this.#budget.sent(1, this.#parts.ctx.clock.nowMs());
     const { ctx, contentType } = this.#parts;
+    if (!this.#mayPass) {
+      this.#held.push({ batch, dueMs: 0 });
+      return ctx.progress();
+    }
+    if (batch.attempts === 0) this.#budget.sent(1, ctx.clock.nowMs());
     this.#inFlight.add(batch);
     const startUs = ctx.clock.nowUs();
     batch.sentMs = startUs / 1000;
@@ -121,14 +133,15 @@ export class Requests {
         this.#held.splice(i--, 1);
         continue;
       }
-      const probing = breaker.state === BreakerState.halfOpen && this.#inFlight.size === 0;
-      const due = probing || (breaker.state === BreakerState.closed && dueMs <= nowMs);
+      const probing = this.#mayPass && breaker.state === BreakerState.halfOpen;
+      const due = probing || (this.#mayPass && dueMs <= nowMs);
+      const isFree = batch.attempts === 0;
       // A probe goes in any case, and is counted.
-      if (due && (this.#budget.mayRetry(1, nowMs) || probing)) {
+      if (due && (isFree || this.#budget.mayRetry(1, nowMs) || probing)) {
         this.#held.splice(i--, 1);
         this.send(batch);
-      } else {
-        nextMs = Math.min(nextMs, Math.max(dueMs, this.#budget.nextMs(nowMs)));
+      } else if (breaker.state === BreakerState.closed) {
+        nextMs = Math.min(nextMs, isFree ? dueMs : Math.max(dueMs, this.#budget.nextMs(nowMs)));
       }
     }
     if (breaker.state !== BreakerState.open) return nextMs;
