@@ -159,12 +159,19 @@ export class StreamDelivery implements RecordSink {
     this.#relieve(nowMs);
     const lingerMs = this.draining ? 0 : this.#ctx.options.lingerMs;
     if (this.#openedMs + lingerMs <= nowMs) this.#flush();
-    if (this.#requests.isOpen) return requestsMs;
+    return Math.min(requestsMs, this.#nextMs(nowMs, lingerMs));
+  }
+
+  /** When time alone lets something go on. What waits for room, for a new map or for the guilty event has an answer lead on. */
+  #nextMs(nowMs: number, lingerMs: number): number {
+    const hasRoom = this.#building !== undefined || this.#requests.mayBegin();
+    if (this.#requests.isOpen || !hasRoom || this.#remapDue || this.#group !== undefined)
+      return Number.POSITIVE_INFINITY;
     const retryMs = this.#retries.nextDueMs();
+    const isSought = this.#narrow !== Number.POSITIVE_INFINITY && this.#requests.outstanding > 0;
     return Math.min(
-      requestsMs,
-      retryMs === Number.POSITIVE_INFINITY ? retryMs : Math.max(retryMs, this.#budget.nextMs(nowMs)),
-      this.#outlets.nextOpenMs(),
+      this.#retries.nextIsCounted() ? retryMs : Math.max(retryMs, this.#budget.nextMs(nowMs)),
+      isSought ? Number.POSITIVE_INFINITY : this.#outlets.nextOpenMs(),
       this.#openedMs + lingerMs,
     );
   }
