@@ -33,6 +33,8 @@ export interface RequestsParts {
   readonly onAnswered: (batch: Batch, records: readonly RecordAnswer[]) => void;
   /** Kinesis will never take this request. */
   readonly onRefused: (batch: Batch) => void;
+  /** Kinesis knows no stream of this name. */
+  readonly onMissing: () => void;
   /** Whether what is held may not wait any longer; then the batch was dealt with. */
   readonly onOverdue: (batch: Batch, nowMs: number) => boolean;
 }
@@ -177,13 +179,14 @@ export class Requests {
   }
 
   #failed(batch: Batch, error: unknown): void {
-    const { ctx, onRefused } = this.#parts;
+    const { ctx, onRefused, onMissing } = this.#parts;
     const nowMs = ctx.clock.nowMs();
     const failure = classifyFailure(error);
     this.#inFlight.delete(batch);
     batch.attempts++;
     ctx.requestFailed(failure);
     this.#blame(failure, nowMs);
+    if (failure.code === 'ResourceNotFoundException') onMissing();
     if (batch.abandoned) this.release(batch);
     else if (failure.action === 'refused') onRefused(batch);
     else this.#held.push({ batch, dueMs: nowMs + backoffMs(ctx.random, batch.attempts) });

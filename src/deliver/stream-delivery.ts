@@ -99,6 +99,7 @@ export class StreamDelivery implements RecordSink {
       batches,
       onAnswered: (batch, records) => this.#answered(batch, records),
       onRefused: (batch) => this.#refused(batch),
+      onMissing: () => this.#survey.doubt(),
       onOverdue: (batch, nowMs) => this.#overdue(batch, nowMs),
     });
     this.#survey.refresh();
@@ -266,7 +267,8 @@ export class StreamDelivery implements RecordSink {
   }
 
   #answered(batch: Batch, records: readonly RecordAnswer[]): void {
-    const strayed = this.#strayed(batch, records);
+    const isDoubtful = this.#isDoubtful(batch, records);
+    const doubted: string[] = [];
     const nowMs = this.#ctx.clock.nowMs();
     const current = batch.ranges !== undefined && batch.ranges === this.#ranges;
     let failed = 0;
@@ -280,8 +282,10 @@ export class StreamDelivery implements RecordSink {
         continue;
       }
       if (current) this.#outlets.taken(outlet);
-      if (strayed !== undefined && batch.aggregated[i] === 1) {
-        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet });
+      if (isDoubtful && batch.aggregated[i] === 1) {
+        const { rounds: round } = this.#survey;
+        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet, round });
+        doubted.push(shardId);
         continue;
       }
       this.#ctx.delivered(batch.offsets, batch.firstEvent(i), batch.ends[i] as number, shardId, sequence);
@@ -289,22 +293,22 @@ export class StreamDelivery implements RecordSink {
     }
     if (failed > 0) this.#ctx.recordsFailed(failed);
     if (failed === 0 && this.#narrow !== Number.POSITIVE_INFINITY) this.#widen();
-    if (strayed !== undefined) this.#survey.refresh(strayed);
+    if (isDoubtful) this.#survey.refresh(doubted);
     this.#requests.release(batch);
   }
 
   /**
-   * A shard that took what was not made for it; undefined: there is none. Then the map is old, or records are not placed by key
-   * any more: what that means for all aggregates of the answer only the next survey can tell.
+   * Whether a shard took what was not made for it, or may be one of another stream. Then the map is old, or records are not placed
+   * by key any more: what that means for all aggregates of the answer only the next survey can tell.
    */
-  #strayed({ ranges, shards, records: count }: Batch, records: readonly RecordAnswer[]): string | undefined {
-    if (ranges === undefined || ranges === keyRanges) return undefined;
+  #isDoubtful({ ranges, shards, records: count }: Batch, records: readonly RecordAnswer[]): boolean {
+    if (ranges === undefined || ranges === keyRanges) return false;
+    if (!this.#survey.isOfStream(ranges)) return true;
     for (let i = 0; i < count; i++) {
       const { ShardId: shardId, ErrorCode: error } = records[i] as RecordAnswer;
-      if ((error === undefined || error === null) && ranges.shardIds[shards[i] as number] !== shardId)
-        return shardId ?? '';
+      if ((error === undefined || error === null) && ranges.shardIds[shards[i] as number] !== shardId) return true;
     }
-    return undefined;
+    return false;
   }
 
   #surveyed({ cause, changed, answered }: Findings): void {

@@ -9,6 +9,9 @@ import type { StoredRecord } from './model-kinesis.ts';
 /** Virtual time after the last fault within which all is delivered. */
 export const healedWithinMs = 200_000;
 
+/** Longest that a record waits for the survey that tells whether it is readable, with failures. */
+const verdictMs = 30_000;
+
 export interface Verdict {
   readonly run: DeliveryRun;
   /** What a run must never do and this one did; empty: all is well. */
@@ -64,6 +67,8 @@ function copies(run: DeliveryRun): string[] {
 /** Whether the sender could not know that the record was stored, or was told by then to give the event up. */
 function isExcused(run: DeliveryRun, number: number, { request, storedMs }: StoredRecord): boolean {
   if (request.isAmbiguous) return true;
+  // A verdict that waited: when it is asked for, the stream is under AUTO, which would have made the aggregate unreadable.
+  if (run.kinesis.autoMs.some((atMs) => atMs > storedMs && atMs < storedMs + verdictMs)) return true;
   const setAside = run.setAsideMs[number] as readonly number[];
   return setAside.some((atMs) => atMs >= storedMs - 1 && (atMs <= request.answeredMs || run.world.ordering === 'none'));
 }

@@ -347,7 +347,9 @@ export class DeliveryRun {
         return;
       case 'auto':
         // On a single shard an answer could not tell of it.
-        if (kinesis.shardCount > 1) kinesis.placesByKey = false;
+        if (kinesis.shardCount < 2) return;
+        kinesis.placesByKey = false;
+        kinesis.autoMs.push(this.time.nowMs);
         return;
       case 'by_key':
         kinesis.placesByKey = true;

@@ -97,7 +97,8 @@ export class ModelKinesis implements Kinesis {
   placesByKey: boolean | undefined = true;
   recordBytesMax: number | undefined;
   requests = 0;
-  resharded = false;
+  /** When the stream went over to AUTO. */
+  readonly autoMs: number[] = [];
   readonly #time: VirtualTime;
   readonly #dice: RandomSequence;
   #shards: ModelShard[] = [];
@@ -151,7 +152,6 @@ export class ModelKinesis implements Kinesis {
   split(): void {
     const shard = this.#anyOpen();
     if (shard.end - shard.start < 1_000n) return;
-    this.resharded = true;
     const middle = shard.start + ((shard.end - shard.start) * BigInt(1 + this.#dice.below(98))) / 100n;
     shard.isOpen = false;
     this.#open(shard.start, middle);
@@ -162,7 +162,6 @@ export class ModelKinesis implements Kinesis {
     const left = this.#anyOpen();
     const right = this.#shards.find(({ isOpen, start }) => isOpen && start === left.end + 1n);
     if (right === undefined) return;
-    this.resharded = true;
     left.isOpen = false;
     right.isOpen = false;
     this.#open(left.start, right.end);
