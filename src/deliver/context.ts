@@ -5,7 +5,7 @@
 import type { Batch } from '../batch/batch.ts';
 import type { Md5Group } from '../batch/md5-group.ts';
 import type { BreakerState } from '../breaker/breaker.ts';
-import type { Clock } from '../edges/clock.ts';
+import type { After, Clock } from '../edges/clock.ts';
 import type { Kinesis, KinesisTarget } from '../edges/kinesis.ts';
 import type { Random } from '../edges/random.ts';
 import type { Arena } from '../ring/arena.ts';
@@ -38,6 +38,7 @@ export interface DeliveryContext {
   readonly consumer: RingConsumer;
   readonly kinesis: Kinesis;
   readonly clock: Clock;
+  readonly after: After;
   readonly random: Random;
   readonly options: DeliveryOptions;
   /** Where this stream's aggregates are built in the arena. */

@@ -6,7 +6,7 @@ import type { Base64 } from '../batch/base64.ts';
 import { Batch } from '../batch/batch.ts';
 import type { Md5Group } from '../batch/md5-group.ts';
 import { CborWire, JsonWire, type Wire } from '../batch/wire.ts';
-import type { Clock } from '../edges/clock.ts';
+import { type Clock, systemAfter } from '../edges/clock.ts';
 import { openKinesis } from '../edges/kinesis.ts';
 import type { Random } from '../edges/random.ts';
 import { LaneCounter, type LaneCounters } from '../observe/counters.ts';
@@ -74,6 +74,7 @@ function contextOf(
     consumer,
     kinesis: openKinesis(options.target),
     clock,
+    after: systemAfter,
     random: parts.random,
     options,
     area: memory.aggregates,

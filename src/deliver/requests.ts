@@ -33,6 +33,8 @@ export interface RequestsParts {
   readonly onAnswered: (batch: Batch, records: readonly RecordAnswer[]) => void;
   /** Kinesis will never take this request. */
   readonly onRefused: (batch: Batch) => void;
+  /** Kinesis knows no stream of this name. */
+  readonly onMissing: () => void;
   /** Whether what is held may not wait any longer; then the batch was dealt with. */
   readonly onOverdue: (batch: Batch, nowMs: number) => boolean;
 }
@@ -67,8 +69,15 @@ export class Requests {
 
   /** Whether a batch can be begun. A half-open breaker lets one pass. */
   mayBegin(): boolean {
-    if (this.#free.length === 0 || this.#breaker.state === BreakerState.open) return false;
-    return this.#breaker.state === BreakerState.closed || (this.#inFlight.size === 0 && this.#held.length === 0);
+    return (
+      this.#free.length > 0 && this.#mayPass && (this.#breaker.state === BreakerState.closed || this.#held.length === 0)
+    );
+  }
+
+  /** Whether the breaker lets a request through: half-open, one at a time. */
+  get #mayPass(): boolean {
+    const { state } = this.#breaker;
+    return state === BreakerState.closed || (state === BreakerState.halfOpen && this.#inFlight.size === 0);
   }
 
   /** A cleared batch; only while {@link mayBegin}. */
@@ -92,9 +101,14 @@ export class Requests {
     return this.#free.length + building === this.#slots;
   }
 
+  /** Sends a batch, or holds it until the breaker lets it pass. */
   send(batch: Batch): void {
-    if (batch.attempts === 0) this.#budget.sent(1, this.#parts.ctx.clock.nowMs());
     const { ctx, contentType } = this.#parts;
+    if (!this.#mayPass) {
+      this.#held.push({ batch, dueMs: 0 });
+      return ctx.progress();
+    }
+    if (batch.attempts === 0) this.#budget.sent(1, ctx.clock.nowMs());
     this.#inFlight.add(batch);
     const startUs = ctx.clock.nowUs();
     batch.sentMs = startUs / 1000;
@@ -121,14 +135,15 @@ export class Requests {
         this.#held.splice(i--, 1);
         continue;
       }
-      const probing = breaker.state === BreakerState.halfOpen && this.#inFlight.size === 0;
-      const due = probing || (breaker.state === BreakerState.closed && dueMs <= nowMs);
+      const probing = this.#mayPass && breaker.state === BreakerState.halfOpen;
+      const due = probing || (this.#mayPass && dueMs <= nowMs);
+      const isFree = batch.attempts === 0;
       // A probe goes in any case, and is counted.
-      if (due && (this.#budget.mayRetry(1, nowMs) || probing)) {
+      if (due && (isFree || this.#budget.mayRetry(1, nowMs) || probing)) {
         this.#held.splice(i--, 1);
         this.send(batch);
-      } else {
-        nextMs = Math.min(nextMs, Math.max(dueMs, this.#budget.nextMs(nowMs)));
+      } else if (breaker.state === BreakerState.closed) {
+        nextMs = Math.min(nextMs, isFree ? dueMs : Math.max(dueMs, this.#budget.nextMs(nowMs)));
       }
     }
     if (breaker.state !== BreakerState.open) return nextMs;
@@ -164,13 +179,14 @@ export class Requests {
   }
 
   #failed(batch: Batch, error: unknown): void {
-    const { ctx, onRefused } = this.#parts;
+    const { ctx, onRefused, onMissing } = this.#parts;
     const nowMs = ctx.clock.nowMs();
     const failure = classifyFailure(error);
     this.#inFlight.delete(batch);
     batch.attempts++;
     ctx.requestFailed(failure);
     this.#blame(failure, nowMs);
+    if (failure.code === 'ResourceNotFoundException') onMissing();
     if (batch.abandoned) this.release(batch);
     else if (failure.action === 'refused') onRefused(batch);
     else this.#held.push({ batch, dueMs: nowMs + backoffMs(ctx.random, batch.attempts) });

@@ -87,7 +87,7 @@ export class StreamDelivery implements RecordSink {
     );
     this.#outlets = new Outlets(this.#ordered, this.#budget, limiter);
     this.#aggregator = new Aggregator(ctx.arena, ctx.area, ctx.options.aggregateBytes, ctx.md5, this.#outlets, this);
-    this.#survey = new Survey(ctx.kinesis, ctx.clock, ctx.random, (findings) => this.#surveyed(findings));
+    this.#survey = new Survey(ctx, (findings) => this.#surveyed(findings));
     this.#parking = new Parking(
       ctx.consumer,
       (offsets) => ctx.setAside(offsets, SetAside.parked),
@@ -99,6 +99,7 @@ export class StreamDelivery implements RecordSink {
       batches,
       onAnswered: (batch, records) => this.#answered(batch, records),
       onRefused: (batch) => this.#refused(batch),
+      onMissing: () => this.#survey.doubt(),
       onOverdue: (batch, nowMs) => this.#overdue(batch, nowMs),
     });
     this.#survey.refresh();
@@ -159,12 +160,19 @@ export class StreamDelivery implements RecordSink {
     this.#relieve(nowMs);
     const lingerMs = this.draining ? 0 : this.#ctx.options.lingerMs;
     if (this.#openedMs + lingerMs <= nowMs) this.#flush();
-    if (this.#requests.isOpen) return requestsMs;
+    return Math.min(requestsMs, this.#nextMs(nowMs, lingerMs));
+  }
+
+  /** When time alone lets something go on. What waits for room, for a new map or for the guilty event has an answer lead on. */
+  #nextMs(nowMs: number, lingerMs: number): number {
+    const hasRoom = this.#building !== undefined || this.#requests.mayBegin();
+    if (this.#requests.isOpen || !hasRoom || this.#remapDue || this.#group !== undefined)
+      return Number.POSITIVE_INFINITY;
     const retryMs = this.#retries.nextDueMs();
+    const isSought = this.#narrow !== Number.POSITIVE_INFINITY && this.#requests.outstanding > 0;
     return Math.min(
-      requestsMs,
-      retryMs === Number.POSITIVE_INFINITY ? retryMs : Math.max(retryMs, this.#budget.nextMs(nowMs)),
-      this.#outlets.nextOpenMs(),
+      this.#retries.nextIsCounted() ? retryMs : Math.max(retryMs, this.#budget.nextMs(nowMs)),
+      isSought ? Number.POSITIVE_INFINITY : this.#outlets.nextOpenMs(),
       this.#openedMs + lingerMs,
     );
   }
@@ -259,7 +267,8 @@ export class StreamDelivery implements RecordSink {
   }
 
   #answered(batch: Batch, records: readonly RecordAnswer[]): void {
-    const strayed = this.#strayed(batch, records);
+    const isDoubtful = this.#isDoubtful(batch, records);
+    const doubted: string[] = [];
     const nowMs = this.#ctx.clock.nowMs();
     const current = batch.ranges !== undefined && batch.ranges === this.#ranges;
     let failed = 0;
@@ -273,8 +282,10 @@ export class StreamDelivery implements RecordSink {
         continue;
       }
       if (current) this.#outlets.taken(outlet);
-      if (strayed !== undefined && batch.aggregated[i] === 1) {
-        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet });
+      if (isDoubtful && batch.aggregated[i] === 1) {
+        const { rounds: round } = this.#survey;
+        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet, round });
+        doubted.push(shardId);
         continue;
       }
       this.#ctx.delivered(batch.offsets, batch.firstEvent(i), batch.ends[i] as number, shardId, sequence);
@@ -282,22 +293,22 @@ export class StreamDelivery implements RecordSink {
     }
     if (failed > 0) this.#ctx.recordsFailed(failed);
     if (failed === 0 && this.#narrow !== Number.POSITIVE_INFINITY) this.#widen();
-    if (strayed !== undefined) this.#survey.refresh(strayed);
+    if (isDoubtful) this.#survey.refresh(doubted);
     this.#requests.release(batch);
   }
 
   /**
-   * A shard that took what was not made for it; undefined: there is none. Then the map is old, or records are not placed by key
-   * any more: what that means for all aggregates of the answer only the next survey can tell.
+   * Whether a shard took what was not made for it, or may be one of another stream. Then the map is old, or records are not placed
+   * by key any more: what that means for all aggregates of the answer only the next survey can tell.
    */
-  #strayed({ ranges, shards, records: count }: Batch, records: readonly RecordAnswer[]): string | undefined {
-    if (ranges === undefined || ranges === keyRanges) return undefined;
+  #isDoubtful({ ranges, shards, records: count }: Batch, records: readonly RecordAnswer[]): boolean {
+    if (ranges === undefined || ranges === keyRanges) return false;
+    if (!this.#survey.isOfStream(ranges)) return true;
     for (let i = 0; i < count; i++) {
       const { ShardId: shardId, ErrorCode: error } = records[i] as RecordAnswer;
-      if ((error === undefined || error === null) && ranges.shardIds[shards[i] as number] !== shardId)
-        return shardId ?? '';
+      if ((error === undefined || error === null) && ranges.shardIds[shards[i] as number] !== shardId) return true;
     }
-    return undefined;
+    return false;
   }
 
   #surveyed({ cause, changed, answered }: Findings): void {
@@ -333,6 +344,8 @@ export class StreamDelivery implements RecordSink {
       this.#group = { dueMs: 0, offsets, alone: false, counted: true };
       this.#groupNext = 0;
     }
+    // What is held waits for the end of this, and the new map for what is held.
+    if (this.#survey.placesByKey !== false) this.#requests.stopFor('', this.#ctx.clock.nowMs());
     // An empty building batch may be kept, but under the new map.
     if (this.#ordered && (this.#requests.outstanding > 0 || this.#verdicts.count > 0)) return;
     this.#remapDue = false;
@@ -342,8 +355,8 @@ export class StreamDelivery implements RecordSink {
     this.#outlets.reshape(this.#ranges?.shardIds ?? []);
     this.#aggregator.setRanges(this.#ranges, shares);
     if (this.#building !== undefined) this.#building.ranges = this.#ranges;
-    const vain = this.#ordered && placesByKey === false;
-    this.#requests.stopFor(vain ? 'the stream spreads its records and keeps no order' : '', this.#ctx.clock.nowMs());
+    if (!this.#ordered || placesByKey !== false) return;
+    this.#requests.stopFor('the stream spreads its records and keeps no order', this.#ctx.clock.nowMs());
   }
 
   /** Puts due groups through the aggregator again: they meet the shard map of now. */

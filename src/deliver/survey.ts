@@ -12,9 +12,10 @@ import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { rememberedShardsMax } from '../base/limits.ts';
 import { hashKeyWords, parseHashKey } from '../batch/hash-key.ts';
 import { type ShardRange, ShardRanges } from '../batch/shard-ranges.ts';
-import type { Clock } from '../edges/clock.ts';
+import type { After, Clock } from '../edges/clock.ts';
 import type { Kinesis, StreamSummary } from '../edges/kinesis.ts';
 import type { Random } from '../edges/random.ts';
+import type { DeliveryContext } from './context.ts';
 import { classifyFailure } from './outcome.ts';
 import { backoffMs } from './retry.ts';
 
@@ -45,25 +46,38 @@ export class Survey {
   recordBytesMax: number | undefined;
   /** True once the first answer or failure is in: before, it is worth a short wait. */
   asked = false;
+  /** How often it has asked: an answer tells nothing of what was stored after the question. */
+  rounds = 0;
   readonly #kinesis: Kinesis;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #after: After;
   readonly #onFindings: (findings: Findings) => void;
   /** First and last hash key (two times four words) of shards by their id, closed ones too. */
   readonly #known: MnemonistLruCache<string, Uint32Array>;
   #createdMs = 0;
   #version = 0;
   #askedMs = 0;
-  #wanted: string | undefined;
+  /** The stream that a map is of, by its creation: another of the same name has shards of the same ids. */
+  readonly #creations = new WeakMap<ShardRanges, number>();
+  /** The last round before a request found no stream; undefined: none did since. */
+  #doubtedRound: number | undefined;
+  #wanted = new Set<string>();
   #asking = false;
+  /** There was evidence while it asked. */
+  #askAgain = false;
   #failures = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelNext = (): void => {};
   #closed = false;
 
-  constructor(kinesis: Kinesis, clock: Clock, random: Random, onFindings: (findings: Findings) => void) {
+  constructor(
+    { kinesis, clock, random, after }: Pick<DeliveryContext, 'kinesis' | 'clock' | 'random' | 'after'>,
+    onFindings: (findings: Findings) => void,
+  ) {
     this.#kinesis = kinesis;
     this.#clock = clock;
     this.#random = random;
+    this.#after = after;
     this.#onFindings = onFindings;
     this.#known = new LruCache(rememberedShardsMax);
   }
@@ -78,12 +92,24 @@ export class Survey {
     return this.#known.get(shardId);
   }
 
+  /** Whether a map is of the stream that was described last, and no request has found that one missing since. */
+  isOfStream(ranges: ShardRanges): boolean {
+    return this.#doubtedRound === undefined && this.#creations.get(ranges) === this.#createdMs;
+  }
+
+  /** A request found no stream of this name. If there is one again, it is another. */
+  doubt(): void {
+    this.#doubtedRound = this.rounds;
+    this.refresh();
+  }
+
   /**
    * Asks soon: on evidence that the map is old. At most once in {@link evidenceMs}, and after a failure not before its backoff.
-   * `wanted`: a shard that took a record, and should be known afterwards even if it is closed by now.
+   * `wanted`: shards that took records, and should be known afterwards even if they are closed by now.
    */
-  refresh(wanted?: string): void {
-    this.#wanted = wanted ?? this.#wanted;
+  refresh(wanted: Iterable<string> = []): void {
+    for (const shardId of wanted) this.#wanted.add(shardId);
+    this.#askAgain ||= this.#asking;
     if (this.#asking || this.#closed) return;
     const waitMs = this.#askedMs + evidenceMs - this.#clock.nowMs();
     if (waitMs <= 0) this.#begin();
@@ -91,15 +117,16 @@ export class Survey {
   }
 
   #askIn(delayMs: number): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#begin(), delayMs);
-    this.#timer.unref();
+    this.#cancelNext();
+    this.#cancelNext = this.#after(delayMs, () => this.#begin());
   }
 
   #begin(): void {
     this.#asking = true;
+    this.#askAgain = false;
+    this.rounds++;
     this.#askedMs = this.#clock.nowMs();
-    clearTimeout(this.#timer);
+    this.#cancelNext();
     this.#ask().then(
       (changed) => this.#answered(changed),
       (error: unknown) => this.#failed(error),
@@ -108,22 +135,22 @@ export class Survey {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancelNext();
   }
 
   /** Resolves to what changed, in words; empty: nothing. */
   async #ask(): Promise<string> {
     const summary = await this.#describe();
+    const shards = await this.#kinesis.listShards(false);
     if (summary !== undefined && summary.createdMs !== this.#createdMs) {
       // Another stream of the same name: its shards may have the ids of the old one's.
       if (this.#createdMs !== 0) this.#known.clear();
       this.#createdMs = summary.createdMs;
     }
-    const shards = await this.#kinesis.listShards(false);
     this.#remember(shards);
-    const wanted = this.#wanted;
-    this.#wanted = undefined;
-    if (wanted !== undefined && !this.#known.has(wanted)) this.#remember(await this.#kinesis.listShards(true));
+    const wanted = [...this.#wanted];
+    if (wanted.some((shardId) => !this.#known.has(shardId))) this.#remember(await this.#kinesis.listShards(true));
+    for (const shardId of wanted) this.#wanted.delete(shardId);
     const ranges = ShardRanges.of(this.#version + 1, shards);
     if (ranges === undefined) {
       throw new SpillwayError('shard_map', 'the open shards do not cover the hash range without gap or overlap');
@@ -155,8 +182,13 @@ export class Survey {
 
   #enter(ranges: ShardRanges, summary: StreamSummary | undefined): string {
     const changes: string[] = [];
-    if (this.ranges === undefined || !this.ranges.equals(ranges)) {
+    const madeMs = this.ranges === undefined ? undefined : this.#creations.get(this.ranges);
+    const isAnother = madeMs !== undefined && madeMs !== this.#createdMs;
+    // Before, it could not be described.
+    if (isAnother && madeMs !== 0) changes.push('another stream of this name');
+    if (isAnother || this.ranges === undefined || !this.ranges.equals(ranges)) {
       this.ranges = ranges;
+      this.#creations.set(ranges, this.#createdMs);
       this.#version = ranges.version;
       changes.push(`${ranges.shardIds.length} open shards`);
     }
@@ -175,7 +207,8 @@ export class Survey {
 
   #answered(changed: string): void {
     this.#failures = 0;
-    const nextMs = this.#wanted === undefined ? refreshMs * (0.75 + this.#random.share() / 2) : evidenceMs;
+    if (this.#doubtedRound !== undefined && this.#doubtedRound < this.rounds) this.#doubtedRound = undefined;
+    const nextMs = this.#askAgain ? evidenceMs : refreshMs * (0.75 + this.#random.share() / 2);
     this.#settle(nextMs, { cause: changed, changed: changed !== '', answered: true });
   }
 
@@ -187,6 +220,7 @@ export class Survey {
     if (classifyFailure(error).code === 'ResourceNotFoundException' && this.ranges !== undefined) {
       // It was deleted: what comes in its place is another stream.
       this.ranges = undefined;
+      this.#createdMs = 0;
       this.#known.clear();
       changed = true;
     }

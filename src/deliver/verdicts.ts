@@ -15,6 +15,8 @@ export interface HeldVerdict {
   readonly offsets: Uint32Array;
   /** The way it took, see outlets.ts. */
   readonly outlet: number;
+  /** Rounds that the survey had begun when the answer came: only a later one knows of what was stored. */
+  readonly round: number;
 }
 
 export class HeldVerdicts {
@@ -29,7 +31,7 @@ export class HeldVerdicts {
   }
 
   /**
-   * Judges all by what `survey` found. A shard that it does not know after it was asked for takes part in nothing that consumers
+   * Judges by what `survey` found all that were held before it asked. A shard that it does not know after it was asked for takes part in nothing that consumers
    * could read; and where records are not placed by key, consumers drop every aggregate.
    */
   judge(
@@ -38,8 +40,9 @@ export class HeldVerdicts {
     onJudged: (verdict: HeldVerdict, delivered: boolean) => void,
   ): void {
     const held = this.#held;
-    this.#held = [];
+    this.#held = held.filter(({ round }) => round >= survey.rounds);
     for (const verdict of held) {
+      if (verdict.round >= survey.rounds) continue;
       const range = survey.placesByKey === true ? survey.rangeOf(verdict.shardId) : undefined;
       onJudged(verdict, range !== undefined && verdict.offsets.every((offset) => isInside(offset, range)));
     }

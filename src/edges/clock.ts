@@ -10,6 +10,14 @@ export interface Clock {
   nowMs(): number;
 }
 
+/** Runs `run` once, so many milliseconds from now; what it returns takes that back. Keeps no thread alive. */
+export type After = (delayMs: number, run: () => void) => () => void;
+
+export const systemAfter: After = (delayMs, run) => {
+  const timer = setTimeout(run, delayMs).unref();
+  return () => clearTimeout(timer);
+};
+
 /**
  * The system's monotonic clock, anchored to the wall clock at process start: steps of the wall clock do not turn latencies
  * negative. `performance.timeOrigin` differs per thread and is added, so threads agree to some microseconds.

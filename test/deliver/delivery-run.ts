@@ -1,0 +1,398 @@
+/**
+ * Runs the delivery of one stream, with its ring, in virtual time against the model of Kinesis: what drives it is the lane's
+ * loop as src/deliver/lane-loop.ts has it, but for threads, and a main thread that settles what is set aside and brings it back.
+ * Test processes only.
+ *
+ * It wakes the delivery only where the lane would: at the time that the last tick named, after progress(), and for new events while
+ * there is room. So a wake-up that is lost is a run that hangs.
+ */
+
+import { aggregatePlaceBytes, md5ScratchBytes } from '../../src/base/limits.ts';
+import { Base64 } from '../../src/batch/base64.ts';
+import { Batch } from '../../src/batch/batch.ts';
+import { Md5Group } from '../../src/batch/md5-group.ts';
+import { JsonWire } from '../../src/batch/wire.ts';
+import type { DeliveryContext } from '../../src/deliver/context.ts';
+import { StreamDelivery } from '../../src/deliver/stream-delivery.ts';
+import { createArena } from '../../src/ring/arena.ts';
+import { RingConsumer } from '../../src/ring/consumer.ts';
+import { control, controlBytes, EntryState, entry, flagHashKey, SetAside, stateMask } from '../../src/ring/layout.ts';
+import { RingProducer } from '../../src/ring/producer.ts';
+import { RandomSequence } from '../../src/simulator/random-sequence.ts';
+import type { World, WorldEvent } from './delivery-world.ts';
+import { ModelKinesis, noFaults } from './model-kinesis.ts';
+import { VirtualTime } from './virtual-time.ts';
+
+const startMs = 1_000_000_000;
+const startPage = 65_536;
+const openAggregates = 10;
+
+/** One arena for all runs: each WebAssembly memory reserves gigabytes of addresses. */
+const arena = createArena(4 * 1024 * 1024);
+const md5 = new Md5Group(arena, startPage);
+const base64 = new Base64(arena);
+
+/** Turns in a row that are asked for at once and bring nothing about: more of them is a lane that spins. */
+const idleTurnsMax = 100;
+
+/** What became of an event. */
+export type Fate = 'outside' | 'ring' | 'delivered' | 'set_aside' | 'dead';
+
+export class DeliveryRun {
+  readonly world: World;
+  readonly time = new VirtualTime(startMs);
+  readonly kinesis: ModelKinesis;
+  readonly broken: string[] = [];
+  readonly fates: Fate[];
+  /** Times at which an event was set aside: what of it was stored before may be stored again. */
+  readonly setAsideMs: number[][];
+  readonly parkedMs: number[] = [];
+  readonly log: string[] = [];
+  readonly delivery: StreamDelivery;
+  readonly #dice: RandomSequence;
+  readonly #producer: RingProducer;
+  readonly #consumer: RingConsumer;
+  readonly #waiting: WorldEvent[] = [];
+  readonly #held = new Map<number, WorldEvent>();
+  #bodies: { offset: number; length: number }[] = [];
+  #order: 'direct' | 'parking' | 'parked' = 'direct';
+  #isScheduled = false;
+  #canTake = true;
+  #cancelDue = (): void => {};
+  #idleTurns = 0;
+  #doings = 0;
+
+  constructor(world: World) {
+    this.world = world;
+    this.fates = world.events.map(() => 'outside');
+    this.setAsideMs = world.events.map(() => []);
+    this.#dice = new RandomSequence(world.seed + 1);
+    this.kinesis = new ModelKinesis(this.time, new RandomSequence(world.seed + 2), world.shards);
+    this.kinesis.faults = { ...world.faults };
+    for (const number of world.poison) this.kinesis.poison.add(number);
+    const ring = this.#placeRing();
+    this.#producer = new RingProducer(arena, ring);
+    this.#consumer = new RingConsumer(arena, ring);
+    this.delivery = this.#createDelivery(ring.entriesOffset + ring.capacity);
+    for (const event of world.events) this.time.after(event.enterMs, () => this.#enter([event]));
+    for (const { atMs, change } of world.changes) this.time.after(atMs, () => this.#change(change));
+    this.time.after(world.healMs, () => this.#heal());
+    this.#schedule();
+  }
+
+  get isDone(): boolean {
+    return this.fates.every((fate) => fate === 'delivered' || fate === 'dead');
+  }
+
+  #placeRing(): { controlOffset: number; entriesOffset: number; capacity: number } {
+    const controlOffset = startPage + ((md5ScratchBytes + 127) & -128);
+    const ring = { controlOffset, entriesOffset: controlOffset + controlBytes, capacity: this.world.ringBytes };
+    // Near the end of 32 bits now and then, so that positions wrap.
+    const position = this.world.seed % 3 === 0 ? -this.world.ringBytes : 0;
+    Atomics.store(arena.words, (controlOffset + control.head) >>> 2, position);
+    Atomics.store(arena.words, (controlOffset + control.tail) >>> 2, position);
+    return ring;
+  }
+
+  #createDelivery(end: number): StreamDelivery {
+    const { world } = this;
+    const options: DeliveryContext['options'] = {
+      ...world,
+      name: 'model',
+      wire: 'json',
+      target: {
+        streamName: 'model',
+        region: 'eu-west-1',
+        requestsInFlight: world.batches - 1,
+        requestTimeoutMs: 6_000,
+        connectTimeoutMs: 1_000,
+      },
+    };
+    const wire = new JsonWire(arena, base64, options.target);
+    const area = { offset: (end + 127) & -128, length: openAggregates * aggregatePlaceBytes(world.aggregateBytes) };
+    const length = (wire.bodyBytesMax(world.batchBytes, world.batchRecords) + 127) & -128;
+    const first = (area.offset + area.length + 127) & -128;
+    this.#bodies = Array.from({ length: world.batches }, (_, i) => ({ offset: first + i * length, length }));
+    return new StreamDelivery(
+      this.#context(options, area),
+      wire,
+      this.#bodies.map((body) => new Batch(body.offset, body.length)),
+    );
+  }
+
+  #context(options: DeliveryContext['options'], area: DeliveryContext['area']): DeliveryContext {
+    const { time } = this;
+    return {
+      arena,
+      md5,
+      consumer: this.#consumer,
+      kinesis: {
+        putRecords: (body) => this.#put(body),
+        describe: () => this.kinesis.describe(),
+        listShards: (closed) => this.kinesis.listShards(closed),
+        destroy: () => {},
+      },
+      clock: time.clock,
+      after: time.after,
+      random: { share: () => this.#dice.next(), bytes: (length) => Buffer.alloc(length) },
+      options,
+      area,
+      delivered: (offsets, from, to, _shardId, sequence) => this.#delivered(offsets.subarray(from, to), sequence),
+      setAside: (offsets, reason) => this.#setAside(offsets, reason),
+      parked: () => this.#parked(),
+      expired: (offset, nowMs) =>
+        nowMs - startMs - (arena.words[(offset + entry.enteredMs) >>> 2] as number) > options.deadlineMs,
+      answered: () => {},
+      lingered: () => {},
+      recordsFailed: () => {},
+      requestFailed: ({ code }) => this.log.push(`${this.#at} request ${code}`),
+      breakerMoved: (from, to, cause) => this.log.push(`${this.#at} breaker ${from}>${to} ${cause}`),
+      surveyed: (cause) => this.log.push(`${this.#at} survey ${cause}`),
+      progress: () => this.#schedule(),
+    };
+  }
+
+  get #at(): string {
+    return `${(this.time.nowMs - startMs).toFixed(1)}`;
+  }
+
+  #put(body: Parameters<ModelKinesis['putRecords']>[0]): ReturnType<ModelKinesis['putRecords']> {
+    const inside = this.#bodies.find(({ offset }) => offset === body.body.byteOffset);
+    if (inside === undefined || body.body.length > inside.length) this.broken.push('a body lies outside its memory');
+    for (const other of this.kinesis.inFlight) {
+      if (other.body.byteOffset === body.body.byteOffset) this.broken.push('two requests share a body');
+    }
+    const answer = this.kinesis.putRecords(body);
+    if (this.kinesis.inFlight.size > this.world.batches) this.broken.push('more requests than batches');
+    if (this.world.ordering === 'key') this.#checkApart();
+    this.log.push(`${this.#at} put ${[...this.kinesis.inFlight].at(-1)?.records.map(({ events }) => `[${events}]`)}`);
+    return answer;
+  }
+
+  /** Order kept: no key is in two records that are under way. Requests that were given up do not count. */
+  #checkApart(): void {
+    const since = this.parkedMs.at(-1) ?? 0;
+    const keys = new Set<string>();
+    for (const { sentMs, records } of this.kinesis.inFlight) {
+      if (sentMs < since) continue;
+      for (const record of records) {
+        for (const key of new Set(record.keys)) {
+          if (keys.has(key)) this.broken.push(`two records of ${key} are under way`);
+          keys.add(key);
+        }
+      }
+    }
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.time.after(0, () => this.#turn());
+  }
+
+  #turn(): void {
+    this.#isScheduled = false;
+    this.#giveBack();
+    this.#fill();
+    const { nowMs } = this.time;
+    let dueMs = this.delivery.tick(nowMs);
+    let taken = 0;
+    while (this.delivery.hasRoom()) {
+      const offset = this.#consumer.next();
+      if (offset === 0) break;
+      taken++;
+      if (this.#stateOf(offset) === EntryState.pending) this.delivery.add(offset, nowMs);
+    }
+    if (taken > 0) dueMs = Math.min(dueMs, this.delivery.tick(nowMs));
+    this.#canTake = this.delivery.hasRoom();
+    if (taken > 0 && this.#canTake) dueMs = Math.min(dueMs, nowMs + 1);
+    this.#cancelDue();
+    if (dueMs === Number.POSITIVE_INFINITY) return;
+    this.#cancelDue = this.time.after(Math.max(1, Math.trunc(dueMs - nowMs)), () => this.#schedule());
+    this.#countIdle(dueMs - nowMs < 2);
+  }
+
+  #countIdle(isImpatient: boolean): void {
+    const doings = this.kinesis.requests + this.log.length + this.#consumer.donePosition();
+    this.#idleTurns = isImpatient && doings === this.#doings ? this.#idleTurns + 1 : 0;
+    this.#doings = doings;
+    if (this.#idleTurns === idleTurnsMax) this.broken.push('the lane spins');
+  }
+
+  #giveBack(): void {
+    for (let offset = this.#consumer.advance(); offset !== 0; offset = this.#consumer.advance()) {
+      this.#held.delete(offset);
+    }
+    this.#consumer.release();
+  }
+
+  /** Events come, or come again. Where order is kept, what was spilled goes before what is younger. */
+  #enter(events: readonly WorldEvent[]): void {
+    this.#waiting.push(...events);
+    if (this.world.ordering === 'key') this.#waiting.sort((a, b) => a.number - b.number);
+    this.#fill();
+  }
+
+  #fill(): void {
+    if (this.#order !== 'direct') return;
+    while (this.#waiting.length > 0 && this.#write(this.#waiting[0] as WorldEvent)) this.#waiting.shift();
+    if (this.#producer.publish() && this.#canTake) this.#schedule();
+  }
+
+  #write(event: WorldEvent): boolean {
+    const hashKey =
+      event.hashKey === undefined ? Buffer.alloc(0) : Buffer.from(event.hashKey.toString(16).padStart(32, '0'), 'hex');
+    const key = Buffer.from(event.key);
+    const data = Buffer.alloc(event.dataBytes, 46);
+    data.write(`${event.number} `, 'latin1');
+    const payload = Buffer.concat([hashKey, key, data]);
+    const offset = this.#producer.claim(payload.length);
+    if (offset === 0) return false;
+    arena.words[(offset + entry.key) >>> 2] = key.length | (hashKey.length === 0 ? 0 : flagHashKey);
+    arena.words[(offset + entry.enteredMs) >>> 2] = this.time.nowMs - startMs;
+    arena.bytes.set(payload, offset + entry.payload);
+    if (this.#held.has(offset)) this.broken.push('an entry was overwritten');
+    this.#held.set(offset, event);
+    this.fates[event.number] = 'ring';
+    return true;
+  }
+
+  #delivered(offsets: Uint32Array, sequence: string): void {
+    const record = this.kinesis.stored[Number(sequence)];
+    for (const offset of offsets) {
+      const event = this.#pendingAt(offset, 'delivered');
+      if (event === undefined) continue;
+      if (record === undefined || !record.events.includes(event.number)) {
+        this.broken.push(`event ${event.number} is not in the record that is said to have delivered it`);
+      } else if (!record.readable) {
+        this.broken.push(`event ${event.number} was marked delivered, and no consumer gets it (record ${sequence})`);
+      }
+      this.#consumer.markDelivered(offset);
+      this.fates[event.number] = 'delivered';
+    }
+  }
+
+  #setAside(offsets: Uint32Array, reason: SetAside): void {
+    this.log.push(`${this.#at} set aside for ${reason}: ${[...offsets].map((at) => this.#held.get(at)?.number)}`);
+    for (const offset of offsets) {
+      const event = this.#pendingAt(offset, 'set aside');
+      if (event === undefined) continue;
+      this.#consumer.mark(offset, EntryState.setAside, reason);
+      this.fates[event.number] = 'set_aside';
+      this.setAsideMs[event.number]?.push(this.time.nowMs);
+      const isKept = this.world.ordering === 'key' && reason !== SetAside.parked && reason !== SetAside.rejected;
+      if (isKept) this.broken.push(`order kept, and event ${event.number} is set aside for reason ${reason}`);
+    }
+    const copy = offsets.slice();
+    this.time.after(this.#dice.next() * 10, () => this.#return(copy, reason));
+  }
+
+  /** The main thread: the DLQ takes what was set aside, or has no room. */
+  #return(offsets: Uint32Array, reason: SetAside): void {
+    const again: number[] = [];
+    for (const offset of offsets) {
+      const event = this.#held.get(offset) as WorldEvent;
+      const isFull = this.world.ordering === 'none' && reason !== SetAside.rejected;
+      if (isFull && this.#dice.next() < this.world.dlqFull) {
+        const word = (offset + entry.state) >>> 2;
+        Atomics.store(arena.words, word, ((arena.words[word] as number) & ~0xffff) | EntryState.pending);
+        this.fates[event.number] = 'ring';
+        again.push(offset);
+        continue;
+      }
+      Atomics.store(arena.words, (offset + entry.state) >>> 2, EntryState.settled);
+      this.fates[event.number] = reason === SetAside.rejected ? 'dead' : 'set_aside';
+      if (reason === SetAside.rejected) continue;
+      if (this.world.ordering === 'key') this.#enter([event]);
+      else this.time.after(this.#dice.next() * 3_000, () => this.#enter([event]));
+    }
+    if (again.length > 0) this.delivery.tryOn(Uint32Array.from(again));
+    // What the daemon's message "settled" does.
+    this.#schedule();
+  }
+
+  #parked(): void {
+    if (this.#order !== 'parking') this.broken.push('parked without having been asked');
+    this.#order = 'parked';
+    this.time.after(50 + this.#dice.next() * 2_000, () => {
+      if (this.fates.includes('ring')) this.broken.push('parked, and something is left in the ring');
+      this.#order = 'direct';
+      this.delivery.unpark();
+      this.#fill();
+    });
+  }
+
+  #pendingAt(offset: number, what: string): WorldEvent | undefined {
+    const event = this.#held.get(offset);
+    if (event === undefined) this.broken.push(`${what}: no entry at ${offset}`);
+    else if (this.#stateOf(offset) !== EntryState.pending) {
+      this.broken.push(`event ${event.number} is ${what} and was ${this.fates[event.number]}`);
+      return undefined;
+    }
+    return event;
+  }
+
+  #stateOf(offset: number): number {
+    return (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
+  }
+
+  #change(change: World['changes'][number]['change']): void {
+    const { kinesis } = this;
+    this.log.push(`${this.#at} ${change}`);
+    switch (change) {
+      case 'split':
+        return kinesis.split();
+      case 'merge':
+        if (kinesis.placesByKey !== false || kinesis.shardCount > 2) kinesis.merge();
+        return;
+      case 'auto':
+        // On a single shard an answer could not tell of it.
+        if (kinesis.shardCount < 2) return;
+        kinesis.placesByKey = false;
+        kinesis.autoMs.push(this.time.nowMs);
+        return;
+      case 'by_key':
+        kinesis.placesByKey = true;
+        return;
+      case 'faults':
+        kinesis.faults = { ...this.world.faults };
+        return;
+      case 'calm':
+        kinesis.faults = { ...noFaults };
+        return;
+      case 'outage':
+        kinesis.faults.outage = !kinesis.faults.outage;
+        return;
+      case 'delete':
+        return kinesis.delete();
+      case 'create':
+        // Were nobody told, nothing could tell that it is another stream.
+        if (!kinesis.exists && kinesis.isMissed) this.#recreate();
+        return;
+      case 'park':
+        return this.#park();
+    }
+  }
+
+  #recreate(): void {
+    const shards = 1 + this.#dice.below(6);
+    this.kinesis.placesByKey = true;
+    this.kinesis.create(shards);
+  }
+
+  #park(): void {
+    if (this.#order !== 'direct') return;
+    this.#order = 'parking';
+    this.parkedMs.push(this.time.nowMs);
+    this.delivery.park();
+  }
+
+  /** From now on nothing goes wrong: all that is left must be delivered. */
+  #heal(): void {
+    this.log.push(`${this.#at} healed`);
+    const { kinesis, world } = this;
+    kinesis.faults = { ...noFaults, describeDenied: world.faults.describeDenied };
+    if (!kinesis.exists) this.#recreate();
+    if (world.ordering === 'key') kinesis.placesByKey = true;
+  }
+}

@@ -1,0 +1,337 @@
+/**
+ * A Kinesis of one stream in virtual time, for tests of the delivery: shards are ranges that split and merge, requests and
+ * records fail, answers come late or never, the stream is deleted and made anew. Test processes only.
+ *
+ * It keeps what it stored with what a consumer gets to see of it, judged by the simulator's reader, which shares no code with the
+ * daemon: {@link StoredRecord.readable}. Records of one request are stored in no particular order, as PutRecords promises none.
+ */
+import { createHash } from 'node:crypto';
+import type { ShardRange } from '../../src/batch/shard-ranges.ts';
+import type { Kinesis, StreamSummary } from '../../src/edges/kinesis.ts';
+import type { PreparedBody, PutRecordsAnswer, RecordAnswer } from '../../src/edges/put-protocol.ts';
+import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
+import { hashKeyMax } from '../../src/simulator/hash-key.ts';
+import { decodeAggregate } from '../../src/simulator/kpl-decoder.ts';
+import type { RandomSequence } from '../../src/simulator/random-sequence.ts';
+import type { VirtualTime } from './virtual-time.ts';
+
+/** What goes wrong, each as a share of what could. All may be changed at any time. */
+export interface ModelFaults {
+  recordThrottled: number;
+  recordFailed: number;
+  /** Whole requests, before anything is stored. */
+  requestFailed: number;
+  /** Answers after everything was stored. */
+  answerLost: number;
+  /** Answers that take seconds. */
+  answerLate: number;
+  /** ListShards and DescribeStreamSummary, and lists with a hole. */
+  surveyFailed: number;
+  describeDenied: boolean;
+  /** No request gets through. */
+  outage: boolean;
+}
+
+export const noFaults: Readonly<ModelFaults> = {
+  recordThrottled: 0,
+  recordFailed: 0,
+  requestFailed: 0,
+  answerLost: 0,
+  answerLate: 0,
+  surveyFailed: 0,
+  describeDenied: false,
+  outage: false,
+};
+
+export interface StoredRecord {
+  /** Place in the order in which records were stored. */
+  readonly sequence: number;
+  readonly storedMs: number;
+  /** Which stream of this name: deleted ones are gone with what they held. */
+  readonly incarnation: number;
+  readonly events: readonly number[];
+  /** A consumer gets its events to see. */
+  readonly readable: boolean;
+  readonly request: ModelRequest;
+}
+
+export interface ModelRequest {
+  readonly sentMs: number;
+  readonly body: Buffer;
+  readonly sha256: string;
+  readonly records: readonly WireRecord[];
+  answeredMs: number;
+  /** Its sender cannot know what became of it. */
+  isAmbiguous: boolean;
+}
+
+interface WireRecord {
+  readonly data: Buffer;
+  readonly partitionKey: string;
+  readonly hashKey: bigint;
+  readonly events: readonly number[];
+  readonly keys: readonly string[];
+}
+
+interface ModelShard {
+  readonly id: string;
+  readonly start: bigint;
+  readonly end: bigint;
+  isOpen: boolean;
+}
+
+/** What a request has as its error: one of each action of src/deliver/outcome.ts that other requests may follow. */
+const requestErrors = [
+  ...['ECONNREFUSED', 'InternalFailure', 'ServiceUnavailableException', 'TimeoutError', 'SomethingNewException'],
+  ...['ThrottlingException', 'LimitExceededException', 'AccessDeniedException', 'KMSDisabledException'],
+];
+
+export class ModelKinesis implements Kinesis {
+  readonly stored: StoredRecord[] = [];
+  readonly inFlight = new Set<ModelRequest>();
+  /** Events that Kinesis takes in no request. */
+  readonly poison = new Set<number>();
+  /** What must never happen and did. */
+  readonly broken: string[] = [];
+  faults: ModelFaults = { ...noFaults };
+  placesByKey: boolean | undefined = true;
+  recordBytesMax: number | undefined;
+  requests = 0;
+  /** When the stream went over to AUTO. */
+  readonly autoMs: number[] = [];
+  readonly #time: VirtualTime;
+  readonly #dice: RandomSequence;
+  #shards: ModelShard[] = [];
+  #nextShard = 0;
+  #incarnation = 0;
+  #createdMs = 0;
+  #exists = false;
+  /** The deletion was told to somebody. */
+  #isMissed = false;
+
+  constructor(time: VirtualTime, dice: RandomSequence, shards: number) {
+    this.#time = time;
+    this.#dice = dice;
+    this.create(shards);
+  }
+
+  get exists(): boolean {
+    return this.#exists;
+  }
+
+  /** Somebody was told that the stream does not exist. */
+  get isMissed(): boolean {
+    return this.#isMissed;
+  }
+
+  get shardCount(): number {
+    return this.#shards.filter(({ isOpen }) => isOpen).length;
+  }
+
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  create(shards: number): void {
+    this.#incarnation++;
+    this.#createdMs = this.#time.nowMs;
+    this.#exists = true;
+    this.#nextShard = 0;
+    const width = (hashKeyMax + 1n) / BigInt(shards);
+    this.#shards = [];
+    for (let i = 0; i < shards; i++) {
+      this.#open(BigInt(i) * width, i === shards - 1 ? hashKeyMax : BigInt(i + 1) * width - 1n);
+    }
+  }
+
+  delete(): void {
+    this.#exists = false;
+    this.#isMissed = false;
+  }
+
+  split(): void {
+    const shard = this.#anyOpen();
+    if (shard.end - shard.start < 1_000n) return;
+    const middle = shard.start + ((shard.end - shard.start) * BigInt(1 + this.#dice.below(98))) / 100n;
+    shard.isOpen = false;
+    this.#open(shard.start, middle);
+    this.#open(middle + 1n, shard.end);
+  }
+
+  merge(): void {
+    const left = this.#anyOpen();
+    const right = this.#shards.find(({ isOpen, start }) => isOpen && start === left.end + 1n);
+    if (right === undefined) return;
+    left.isOpen = false;
+    right.isOpen = false;
+    this.#open(left.start, right.end);
+  }
+
+  putRecords({ body, sha256 }: PreparedBody): Promise<PutRecordsAnswer> {
+    this.requests++;
+    const request = this.#read(body, sha256);
+    this.inFlight.add(request);
+    return new Promise((resolve, reject) => {
+      this.#time.after(this.#dice.next() * 20, () => {
+        const outcome = this.#arrived(request);
+        const late = this.#dice.next() < this.faults.answerLate;
+        this.#time.after(this.#dice.next() * (late ? 6_000 : 30), () => {
+          this.#checkBody(request);
+          this.inFlight.delete(request);
+          request.answeredMs = this.#time.nowMs;
+          if (outcome instanceof Error) this.#reject(outcome, reject);
+          else resolve(outcome);
+        });
+      });
+    });
+  }
+
+  describe(): Promise<StreamSummary> {
+    return this.#asked(() => {
+      if (this.faults.describeDenied) throw named('AccessDeniedException');
+      const { placesByKey, recordBytesMax } = this;
+      return { createdMs: this.#createdMs, placesByKey, recordBytesMax };
+    });
+  }
+
+  listShards(closed: boolean): Promise<ShardRange[]> {
+    return this.#asked(() => {
+      const hole = this.#dice.next() < this.faults.surveyFailed;
+      return this.#shards
+        .filter(({ isOpen }) => closed || isOpen)
+        .slice(hole && !closed ? 1 : 0)
+        .map(({ id, start, end }) => ({ shardId: id, startingHashKey: `${start}`, endingHashKey: `${end}` }));
+    });
+  }
+
+  destroy(): void {}
+
+  #asked<T>(answer: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#time.after(this.#dice.next() * 20, () => {
+        let outcome: T | Error;
+        try {
+          if (!this.#exists) throw named('ResourceNotFoundException');
+          if (this.#dice.next() < this.faults.surveyFailed) throw named('LimitExceededException');
+          outcome = answer();
+        } catch (error) {
+          outcome = error as Error;
+        }
+        this.#time.after(this.#dice.next() * 30, () => {
+          if (outcome instanceof Error) this.#reject(outcome, reject);
+          else resolve(outcome);
+        });
+      });
+    });
+  }
+
+  #reject(error: Error, reject: (error: Error) => void): void {
+    if (error.name === 'ResourceNotFoundException') this.#isMissed = true;
+    reject(error);
+  }
+
+  #read(body: Buffer, sha256: string): ModelRequest {
+    const { Records: raw } = JSON.parse(body.toString('utf8')) as {
+      Records: { Data: string; PartitionKey: string; ExplicitHashKey: string }[];
+    };
+    const records = raw.map(({ Data, PartitionKey: partitionKey, ExplicitHashKey }): WireRecord => {
+      const data = Buffer.from(Data, 'base64');
+      const inside = decodeAggregate(data)?.map((event) => event as NonNullable<typeof event>);
+      return {
+        data,
+        partitionKey,
+        hashKey: BigInt(ExplicitHashKey),
+        events: inside?.map((event) => eventOf(event.data)) ?? [eventOf(data)],
+        keys: inside?.map((event) => event.partitionKey) ?? [partitionKey],
+      };
+    });
+    return {
+      sentMs: this.#time.nowMs,
+      body,
+      sha256,
+      records,
+      answeredMs: Number.POSITIVE_INFINITY,
+      isAmbiguous: false,
+    };
+  }
+
+  /** A body belongs to Kinesis until the answer: a socket may read it at any time, and the signature covers it. */
+  #checkBody({ body, sha256 }: ModelRequest): void {
+    if (createHash('sha256').update(body).digest('hex') !== sha256) this.broken.push('a body changed on its way');
+  }
+
+  #arrived(request: ModelRequest): PutRecordsAnswer | Error {
+    this.#checkBody(request);
+    if (!this.#exists) return named('ResourceNotFoundException');
+    const { outage, requestFailed, answerLost } = this.faults;
+    if (outage) return named('ServiceUnavailableException');
+    if (this.#dice.next() < requestFailed)
+      return named(requestErrors[this.#dice.below(requestErrors.length)] as string);
+    if (request.records.some(({ events }) => events.some((event) => this.poison.has(event)))) {
+      return named('InvalidArgumentException');
+    }
+    request.isAmbiguous = this.#dice.next() < answerLost;
+    const answers = this.#store(request);
+    if (!request.isAmbiguous) return { Records: answers };
+    return this.#dice.next() < 0.5 ? named('ECONNRESET') : { Records: answers.slice(1) };
+  }
+
+  #store(request: ModelRequest): RecordAnswer[] {
+    const answers: RecordAnswer[] = [];
+    const order = request.records.map((_, i) => i);
+    for (let i = order.length - 1; i > 0; i--) {
+      const other = this.#dice.below(i + 1);
+      [order[i], order[other]] = [order[other] as number, order[i] as number];
+    }
+    const aside = this.#dice.below(order.length);
+    for (const i of order) answers[i] = this.#storeOne(request, request.records[i] as WireRecord, i === aside);
+    return answers;
+  }
+
+  /** `astray`: under AUTO this record does not come to where its key belongs, so that the answer tells of AUTO. */
+  #storeOne(request: ModelRequest, record: WireRecord, astray: boolean): RecordAnswer {
+    const dice = this.#dice.next();
+    const { recordThrottled, recordFailed } = this.faults;
+    if (!astray || this.placesByKey !== false) {
+      if (dice < recordThrottled) return { ErrorCode: 'ProvisionedThroughputExceededException' };
+      if (dice < recordThrottled + recordFailed) return { ErrorCode: 'InternalFailure' };
+    }
+    const { data, partitionKey, hashKey, events } = record;
+    const shard = this.placesByKey === false ? this.#anyOpen(astray ? hashKey : -1n) : this.#shardOf(hashKey);
+    const seen = unpackAsConsumer(data, partitionKey, `${hashKey}`, shard.start, shard.end);
+    const sequence = this.stored.push({
+      sequence: this.stored.length,
+      storedMs: this.#time.nowMs,
+      incarnation: this.#incarnation,
+      events,
+      readable: seen.dropped === 0 && !(seen.aggregate && this.placesByKey === false),
+      request,
+    });
+    return { ShardId: shard.id, SequenceNumber: `${sequence - 1}` };
+  }
+
+  #open(start: bigint, end: bigint): void {
+    this.#shards.push({ id: `shardId-${`${this.#nextShard++}`.padStart(12, '0')}`, start, end, isOpen: true });
+  }
+
+  #shardOf(hashKey: bigint): ModelShard {
+    return this.#shards.find(({ isOpen, start, end }) => isOpen && start <= hashKey && hashKey <= end) as ModelShard;
+  }
+
+  /** An open shard, other than that of `not` where there is another. */
+  #anyOpen(not = -1n): ModelShard {
+    const open = this.#shards.filter(({ isOpen }) => isOpen);
+    const others = open.filter(({ start, end }) => not < start || end < not);
+    const from = others.length > 0 ? others : open;
+    return from[this.#dice.below(from.length)] as ModelShard;
+  }
+}
+
+/** Data of an event begins with its number. */
+function eventOf(data: Buffer): number {
+  return Number.parseInt(data.toString('latin1', 0, 12), 10);
+}
+
+function named(name: string): Error {
+  return Object.assign(new Error(name), /^E[A-Z]+$/.test(name) ? { code: name } : { name });
+}
