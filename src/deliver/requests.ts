@@ -93,8 +93,9 @@ export class Requests {
   }
 
   send(batch: Batch): void {
-    if (batch.attempts === 0) this.#budget.sent(1, this.#parts.ctx.clock.nowMs());
     const { ctx, contentType } = this.#parts;
+    if (batch.attempts === 0) this.#budget.sent(1, ctx.clock.nowMs());
+    else ctx.sentAgain();
     this.#inFlight.add(batch);
     const startUs = ctx.clock.nowUs();
     batch.sentMs = startUs / 1000;
