@@ -3,9 +3,11 @@
  */
 import { BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import type { AdmissionRing } from '../ingress/admission.ts';
+import { LaneCounter } from '../observe/counters.ts';
 import { type LatencyRecorder, type LatencySnapshot, latencyFields } from '../observe/latency.ts';
 import { type Ledger, type LedgerReader, sumLedgers } from '../observe/ledger.ts';
 import type { Log } from '../observe/log.ts';
+import type { LogFields } from '../observe/log-schema.ts';
 import type { Arena } from '../ring/arena.ts';
 import { entry } from '../ring/layout.ts';
 import type { StreamLatency } from '../threads/messages.ts';
@@ -40,6 +42,9 @@ interface Backlog {
   readonly oldestMs: number;
 }
 
+/** One stream's, or all streams', PutRecords requests over all lanes. */
+type Requests = Pick<LogFields<'requests'>, 'answered' | 'failed' | 'again' | 'records' | 'recordsFailed'>;
+
 export class Telemetry {
   readonly #parts: TelemetryParts;
   /** The interval that the histograms now being logged cover: those of the lanes come a moment after it ended. */
@@ -60,6 +65,9 @@ export class Telemetry {
     const total = sumLedgers(ledgers);
     log.info('ledger', 'ledger', { ...total });
     if (streams.length > 1) streams.forEach((stream, i) => log.info('ledger', 'ledger', { ...at(ledgers, i), stream }));
+    log.info('requests', 'requests', sumRequests(streams.map((_, i) => this.#requests(i))));
+    if (streams.length > 1)
+      streams.forEach((stream, i) => log.info('requests', 'requests', { ...this.#requests(i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
     this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
     this.#logLatencies('main', undefined, latency.snapshotAndReset());
@@ -82,7 +90,13 @@ export class Telemetry {
         breakerStateNames[Math.max(...open.map((word) => (word === 1 ? 2 : word === 2 ? 1 : 0))) === 2 ? 1 : 0];
       return [
         name,
-        { ledger: at(ledgers, i), breaker, backlog: this.#backlog(at(ledgers, i), i), dlq: { spilled, dead, bytes } },
+        {
+          ledger: at(ledgers, i),
+          breaker,
+          backlog: this.#backlog(at(ledgers, i), i),
+          requests: this.#requests(i),
+          dlq: { spilled, dead, bytes },
+        },
       ];
     });
     return {
@@ -100,6 +114,18 @@ export class Telemetry {
           { count, p50, p90, p99, p999, max },
         ]),
       ),
+    };
+  }
+
+  /** As of the ledger's last reading. */
+  #requests(stream: number): Requests {
+    const { ledger } = this.#parts;
+    return {
+      answered: ledger.laneSum(stream, LaneCounter.requests),
+      failed: ledger.laneSum(stream, LaneCounter.requestsFailed),
+      again: ledger.laneSum(stream, LaneCounter.requestsAgain),
+      records: ledger.laneSum(stream, LaneCounter.records),
+      recordsFailed: ledger.laneSum(stream, LaneCounter.recordsFailed),
     };
   }
 
@@ -152,6 +178,17 @@ export class Telemetry {
       log.info('latency', snapshot.histogram, fields);
     }
   }
+}
+
+function sumRequests(streams: readonly Requests[]): Requests {
+  const sum = (term: keyof Requests): number => streams.reduce((total, requests) => total + requests[term], 0);
+  return {
+    answered: sum('answered'),
+    failed: sum('failed'),
+    again: sum('again'),
+    records: sum('records'),
+    recordsFailed: sum('recordsFailed'),
+  };
 }
 
 function at<T>(list: readonly T[], index: number): T {

@@ -52,6 +52,8 @@ export interface DeliveryContext {
   parked(): void;
   /** Whether the entry has been in the ring for longer than the stream's deadline. */
   expired(offset: number, nowMs: number): boolean;
+  /** A request that had failed as a whole is sent again. */
+  sentAgain(): void;
   /** A request was answered, `startUs` being when it was sent. */
   answered(batch: Batch, startUs: number): void;
   /** Events left for Kinesis after waiting for company. */

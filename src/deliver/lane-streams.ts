@@ -93,6 +93,7 @@ function contextOf(
       const entered = arena.words[(offset + entry.enteredMs) >>> 2] as number;
       return ((((nowMs - parts.startedMs) | 0) - entered) | 0) > options.deadlineMs;
     },
+    sentAgain: () => counters.add(stream, LaneCounter.requestsAgain, 1),
     answered: (batch, startUs) => {
       latency.record(Latency.put, clock.nowUs() - startUs, 1);
       counters.add(stream, LaneCounter.requests, 1);

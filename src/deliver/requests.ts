@@ -109,6 +109,7 @@ export class Requests {
       return ctx.progress();
     }
     if (batch.attempts === 0) this.#budget.sent(1, ctx.clock.nowMs());
+    else ctx.sentAgain();
     this.#inFlight.add(batch);
     const startUs = ctx.clock.nowUs();
     batch.sentMs = startUs / 1000;

@@ -47,8 +47,10 @@ export const LaneCounter = {
   recordsFailed: 6,
   recordsAggregated: 7,
   bodyBytes: 8,
+  /** Sent again after they had failed as a whole. */
+  requestsAgain: 9,
 } as const;
-export const laneCounters = 9;
+export const laneCounters = 10;
 
 const header = 128;
 

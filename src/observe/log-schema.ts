@@ -2,6 +2,8 @@
  * Every kind of log line and every field it may have, as data: the types of the logger's calls, the check of a line, and the
  * README's table come from it. Any thread; pure. A field that is not here cannot be logged: that is how payloads stay out.
  *
+ * Long because it is one table.
+ *
  * All lines also have `time` (ISO 8601, UTC, milliseconds), `level` (a word), `kind` and `msg`.
  */
 
@@ -174,6 +176,18 @@ export const logKinds = {
       dlq: events('in the DLQ'),
       dropped: events('dropped by order'),
       recovered: events('found on disk at start'),
+      stream,
+    },
+  },
+  requests: {
+    says: 'PutRecords requests since start, of all lanes',
+    periodic: true,
+    fields: {
+      answered: { type: 'number', says: 'requests that Kinesis answered, with whatever judgement of their records' },
+      failed: { type: 'number', says: 'requests that failed as a whole' },
+      again: { type: 'number', says: 'sendings of a request that had failed as a whole' },
+      records: { type: 'number', says: 'records in answered requests' },
+      recordsFailed: { type: 'number', says: 'records that Kinesis refused in them' },
       stream,
     },
   },

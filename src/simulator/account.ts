@@ -33,6 +33,12 @@ export interface StreamReference {
   readonly StreamARN?: string;
 }
 
+/** Events for consumers that one call has stored: a call writes to one stream at most. */
+export interface Stored {
+  readonly stream: Stream;
+  events: number;
+}
+
 export const maxRecordSizeInKiBDefault = 1_024;
 
 export class Account {
@@ -43,6 +49,8 @@ export class Account {
   readonly #keepBytes: number;
   readonly #oldest = new Fifo<KeptRecord>();
   #keptBytes = 0;
+  /** By the call that is running. */
+  #stored: Stored | undefined;
 
   constructor(streams: readonly StreamSpec[], autoCreate: boolean, keepBytes: number) {
     this.#autoCreate = autoCreate;
@@ -117,12 +125,21 @@ export class Account {
     }
     const n = stream.nextEvent;
     stream.nextEvent += events;
+    this.#stored ??= { stream, events: 0 };
+    this.#stored.events += events;
     const record: KeptRecord = { shard, n, events, counter, partitionKey, explicitHashKey, data, arrivalMs };
     this.#keptBytes += keptBytesOf(record);
     stream.kept.push(record);
     shard.kept.push(record);
     this.#oldest.push(record);
     while (this.#keptBytes > this.#keepBytes) this.#evict();
+  }
+
+  /** What the call that has just run has stored; asked once for each call. */
+  takeStored(): Stored | undefined {
+    const stored = this.#stored;
+    this.#stored = undefined;
+    return stored;
   }
 
   #evict(): void {

@@ -83,6 +83,7 @@ export class AdminApi implements Application {
             aggregates: stream.aggregates,
             droppedAggregates: stream.droppedAggregates,
             droppedEvents: stream.droppedEvents,
+            unansweredEvents: stream.unansweredEvents,
             evictedRecords: stream.evictedRecords,
             splits: stream.splits,
             merges: stream.merges,

@@ -2,6 +2,7 @@
  * How a request ends: the operation runs and is answered, unless a fault strikes first, spoils the answer, or delays it. The
  * order of the faults is that of the request's life. Called by api.ts once the body is there.
  */
+import type { Stored } from './account.ts';
 import type { Answer, Exchange, RequestHead } from './exchange.ts';
 import { deniedError, orderedError, skewError } from './ordered-errors.ts';
 import type { PutContext } from './put.ts';
@@ -23,15 +24,27 @@ export function conclude(context: PutContext, exchange: Exchange, call: Call, ru
   if (dice.plan.hang) return dice.count('hang');
   if (dice.plan.resetStage === 'before' && dice.strikes('resetShare')) return exchange.destroy();
   const refusal = refusalOf(context, call);
-  let answer = refusal === undefined ? attempt(context, call.wire, run) : failure(context, call.wire, refusal);
+  const truth = refusal === undefined ? attempt(context, call.wire, run) : failure(context, call.wire, refusal);
+  const stored = context.account.takeStored();
   const slowed = dice.takeSlowed();
-  if (dice.plan.resetStage === 'after' && dice.strikes('resetShare')) return exchange.destroy();
-  answer = spoiled(context, call, answer);
+  if (dice.plan.resetStage === 'after' && dice.strikes('resetShare')) {
+    countUnanswered(stored);
+    return exchange.destroy();
+  }
+  const answer = spoiled(context, call, truth);
   const cut = dice.strikes('cutShare');
   const delayMs = dice.delayMs(slowed);
-  const send = (): void => (cut ? exchange.cut(answer) : exchange.answer(answer));
+  const send = (): void => {
+    if (cut) exchange.cut(answer);
+    const whole = !cut && exchange.answer(answer);
+    if (!whole || answer !== truth) countUnanswered(stored);
+  };
   if (delayMs > 0) setTimeout(send, delayMs);
   else send();
+}
+
+function countUnanswered(stored: Stored | undefined): void {
+  if (stored !== undefined) stored.stream.unansweredEvents += stored.events;
 }
 
 /** The error that a fault has for a request before it is looked at. */

@@ -19,7 +19,8 @@ export interface Answer {
 
 /** One request's way back. Exactly one of the methods is called, once; none of them throws when the client has gone. */
 export interface Exchange {
-  answer(answer: Answer): void;
+  /** Returns false when the client had gone before, and so will never have the answer. */
+  answer(answer: Answer): boolean;
   /** Sends the head and the first half of the body, then ends the connection (HTTP/2: the stream). */
   cut(answer: Answer): void;
   /** Ends the connection without an answer. */

@@ -105,8 +105,8 @@ export class Http1Connection implements Exchange {
     this.#socket.end(headText(status, 'text/plain', 0, true), 'latin1');
   }
 
-  answer(answer: Answer): void {
-    if (this.#socket.destroyed) return;
+  answer(answer: Answer): boolean {
+    if (this.#socket.destroyed) return false;
     const { status, contentType, body } = answer;
     if (typeof body === 'string') {
       const length = Buffer.byteLength(body);
@@ -122,6 +122,7 @@ export class Http1Connection implements Exchange {
       this.#socket.write(headText(status, contentType, undefined, this.#close), 'latin1');
       this.#writeChunks(body[Symbol.iterator]());
     }
+    return true;
   }
 
   #writeChunks(pieces: Iterator<string>): void {

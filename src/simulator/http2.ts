@@ -65,8 +65,8 @@ class Http2Exchange implements Exchange {
     });
   }
 
-  answer(answer: Answer): void {
-    if (this.#stream.destroyed) return;
+  answer(answer: Answer): boolean {
+    if (this.#stream.destroyed) return false;
     const { body } = answer;
     if (typeof body === 'string' || Buffer.isBuffer(body)) {
       this.#respond(answer, Buffer.byteLength(body));
@@ -75,6 +75,7 @@ class Http2Exchange implements Exchange {
       this.#respond(answer, undefined);
       Readable.from(body).pipe(this.#stream);
     }
+    return true;
   }
 
   cut(answer: Answer): void {

@@ -51,6 +51,7 @@ export interface StreamStats {
   readonly aggregates: number;
   readonly droppedAggregates: number;
   readonly droppedEvents: number;
+  readonly unansweredEvents: number;
   readonly evictedRecords: number;
   readonly splits: number;
   readonly merges: number;

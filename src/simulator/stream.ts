@@ -39,6 +39,8 @@ export class Stream {
   aggregates = 0;
   droppedAggregates = 0;
   droppedEvents = 0;
+  /** Events that consumers get and whose sender never had a whole and true answer: what it may rightly have sent twice. */
+  unansweredEvents = 0;
   /** Records that had to make room for younger ones. */
   evictedRecords = 0;
   splits = 0;
@@ -141,6 +143,7 @@ export class Stream {
     this.aggregates = 0;
     this.droppedAggregates = 0;
     this.droppedEvents = 0;
+    this.unansweredEvents = 0;
     this.evictedRecords = 0;
     this.splits = 0;
     this.merges = 0;

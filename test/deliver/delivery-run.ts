@@ -144,6 +144,7 @@ export class DeliveryRun {
         nowMs - startMs - (arena.words[(offset + entry.enteredMs) >>> 2] as number) > options.deadlineMs,
       answered: () => {},
       lingered: () => {},
+      sentAgain: () => undefined,
       recordsFailed: () => {},
       requestFailed: ({ code }) => this.log.push(`${this.#at} request ${code}`),
       breakerMoved: (from, to, cause) => this.log.push(`${this.#at} breaker ${from}>${to} ${cause}`),

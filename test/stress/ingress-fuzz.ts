@@ -255,7 +255,7 @@ async function readBack(rig: Rig, expected: ReadonlySet<number>): Promise<FuzzRe
 
 /** What the daemon logged of note. */
 function remarks(log: readonly LogLine[]): string {
-  const routine = ['latency', 'ledger', 'backlog', 'ready'];
+  const routine = ['latency', 'ledger', 'requests', 'backlog', 'ready'];
   return log
     .filter(({ kind }) => !routine.includes(kind))
     .slice(-20)

@@ -1,0 +1,26 @@
+import t from 'tap';
+import { drained, Rig, until } from './running.ts';
+
+t.test('requests that are answered, that fail and that are sent again are counted apart', async (t) => {
+  const rig = await Rig.start(t);
+  const daemon = await rig.daemon('linger = "5ms"', '[log]\ninterval = "100ms"\n');
+  const requests = async () => (await daemon.status()).streams['orders']?.requests;
+  await rig.send(daemon.socket, 0, 1_000);
+  await until(() => daemon.ledger(), drained(1_000));
+  const well = await requests();
+  t.match(well, { failed: 0, again: 0 });
+  t.ok((well?.answered ?? 0) > 0);
+
+  await rig.simulator.faults({ share500: 1 });
+  await rig.send(daemon.socket, 1_000, 1_001);
+  await until(requests, (now) => (now?.again ?? 0) >= 2);
+  await rig.simulator.faults({});
+  await until(() => daemon.ledger(), drained(1_001));
+  const healed = await requests();
+  t.equal(healed?.answered, (well?.answered ?? 0) + 1);
+  t.equal(healed?.failed, healed?.again, 'each failure was made good by one sending');
+  const { requests: seen } = await rig.simulator.stats();
+  t.equal(seen['PutRecords'], (healed?.answered ?? 0) + (healed?.failed ?? 0), 'as the simulator counts them');
+  const line = await daemon.line(({ kind, again }) => kind === 'requests' && again === healed?.again);
+  t.match(line, { ...healed, recordsFailed: 0 });
+});
