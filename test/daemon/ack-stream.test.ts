@@ -7,11 +7,13 @@ import { eventsById, WatchedSender } from './watched.ts';
 // Daemons that cannot deliver are stopped here: they need not try for long.
 process.env['SPILLWAY_DAEMON_DRAIN_TIMEOUT'] = '200ms';
 
+/** Whatever else this machine does, events stay in their rings. */
+const patient = '[breaker]\nopen_after = "1m"\n';
 const twoLanes = { SPILLWAY_DAEMON_LANES: '2', SPILLWAY_DAEMON_MEMORY_BUDGET: '512MiB' };
 
 t.test('an ack of level stream comes when Kinesis has the event, not before', async (t) => {
   const rig = await Rig.start(t);
-  const daemon = await rig.daemon('linger = "10ms"');
+  const daemon = await rig.daemon('linger = "10ms"', patient);
   await rig.simulator.faults({ latencyMs: 300 });
   const sender = await new WatchedSender(rig).open(daemon.socket);
   const count = 1_000;
@@ -33,7 +35,7 @@ t.test(
   'each ack covers only what Kinesis has answered, over two lanes whose answers overtake each other',
   async (t) => {
     const rig = await Rig.start(t, 3);
-    const daemon = await rig.daemon('linger = "5ms"\naggregate_bytes = "4KiB"', '', { environment: twoLanes });
+    const daemon = await rig.daemon('linger = "5ms"\naggregate_bytes = "4KiB"', patient, { environment: twoLanes });
     const latencyMs = 20;
     await rig.simulator.faults({ latencyMs, latencyJitterMs: 60, shareFailedRecords: 0.05 });
     const sender = await new WatchedSender(rig).open(daemon.socket);
@@ -45,7 +47,10 @@ t.test(
     };
     for (let i = 0; i < count; i += 500) {
       await sender.send(i, i + 500);
-      await new Promise((resolve) => setImmediate(resolve));
+      await until(
+        async () => sender.acked,
+        (acked) => acked >= i - 2_000,
+      );
     }
     t.match(await sender.client.close(), { accepted: count, refused: 0 });
     const there = await eventsById(rig);
@@ -101,7 +106,7 @@ t.test('a dead letter is told as rejected, its neighbours are acknowledged', asy
 
 t.test('receipts name shard, sequence number and place as a consumer finds them', async (t) => {
   const rig = await Rig.start(t, 5);
-  const daemon = await rig.daemon('linger = "20ms"\naggregate_bytes = "8KiB"', '', { environment: twoLanes });
+  const daemon = await rig.daemon('linger = "20ms"\naggregate_bytes = "8KiB"', patient, { environment: twoLanes });
   await rig.simulator.faults({ shareFailedRecords: 0.1, latencyJitterMs: 40 });
   const plain = await new WatchedSender(rig).open(daemon.socket);
   const sender = await new WatchedSender(rig).open(daemon.socket, true);
@@ -126,7 +131,7 @@ t.test('receipts name shard, sequence number and place as a consumer finds them'
 
 t.test('a daemon that stops acknowledges what it delivers meanwhile, then says that it drains', async (t) => {
   const rig = await Rig.start(t);
-  const daemon = await rig.daemon('linger = "10ms"');
+  const daemon = await rig.daemon('linger = "10ms"', patient);
   // Its first request is behind it: the next ones take as long as the simulator says.
   await rig.send(daemon.socket, 0, 1);
   await until(() => daemon.ledger(), drained(1));

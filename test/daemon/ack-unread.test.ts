@@ -15,7 +15,7 @@ import { Rig, until } from './running.ts';
 
 t.test('a sender that does not read its receipts is not read from, and hears all of them when it does', async (t) => {
   const rig = await Rig.start(t);
-  const daemon = await rig.daemon('linger = "5ms"');
+  const daemon = await rig.daemon('linger = "5ms"', '[breaker]\nopen_after = "1m"\n');
   const raw = createConnection({ path: daemon.socket });
   t.teardown(() => raw.destroy());
   raw.pause();
