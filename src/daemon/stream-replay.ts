@@ -12,10 +12,10 @@
  *
  * Long because what is pushed, done and come back is one account.
  */
-import { assert } from '../base/assert.ts';
 import { MainCounter, type MainCounters } from '../observe/counters.ts';
 import { flagReplayed } from '../ring/layout.ts';
 import type { RingProducer } from '../ring/producer.ts';
+import { type CameBack, ReplayMarks } from './replay-marks.ts';
 import { ReplayPace } from './replay-pace.ts';
 
 /** Events after which the clock is read. */
@@ -77,31 +77,15 @@ export interface StreamReplayParts {
   readonly openAfterMs: number;
 }
 
-/** One step: a DLQ position, where each ring stood then, and what it pushed. */
-interface Mark {
-  readonly position: number;
-  readonly rings: readonly number[];
-  readonly bytes: number;
-  readonly pushedMs: number;
-  /** Of a stream that keeps order: where each event lies in its ring, and its sequence in the DLQ. */
-  readonly offsets: readonly number[];
-  readonly sequences: readonly number[];
-}
-
 export class StreamReplay {
   readonly #parts: StreamReplayParts;
-  /** What was pushed and is not known to be done. Bounded by the rings. */
-  readonly #marks: Mark[] = [];
+  readonly #marks: ReplayMarks;
   readonly #pace: ReplayPace | undefined;
-  #bytesOnTheirWay = 0;
-  /** Ring offsets and bytes of what came back since the last {@link rewind}. */
-  #back: { readonly offset: number; readonly bytes: number }[] = [];
-  #offsets: number[] = [];
-  #sequences: number[] = [];
   #state: 'idle' | 'loading' | 'loaded' = 'idle';
 
   constructor(parts: StreamReplayParts) {
     this.#parts = parts;
+    this.#marks = new ReplayMarks(parts.rings);
     const smallest = Math.min(...parts.rings.map(({ capacity }) => capacity));
     if (parts.rings.length > 0) this.#pace = new ReplayPace(parts.openAfterMs, parts.share * smallest);
   }
@@ -135,19 +119,13 @@ export class StreamReplay {
 
   /** Tells the DLQ what is done. */
   settle(): void {
-    const { rings, checkpoint, nowMs } = this.#parts;
-    // What came back is out of its ring as well, and not done.
-    if (this.#back.length > 0) return;
-    let done = -1;
-    while (this.#marks.length > 0) {
-      const mark = this.#marks[0] as Mark;
-      if (!rings.every((ring, i) => ring.passed(mark.rings[i] as number))) break;
-      done = mark.position;
-      this.#marks.shift();
-      this.#bytesOnTheirWay -= mark.bytes;
-      this.#pace?.done(mark.bytes, mark.pushedMs, nowMs());
+    const { checkpoint, nowMs } = this.#parts;
+    let position = -1;
+    for (let done = this.#marks.takeDone(); done !== undefined; done = this.#marks.takeDone()) {
+      position = done.position;
+      this.#pace?.done(done.bytes, done.pushedMs, nowMs());
     }
-    if (done >= 0) checkpoint(done);
+    if (position >= 0) checkpoint(position);
   }
 
   get isLoading(): boolean {
@@ -157,7 +135,7 @@ export class StreamReplay {
   /** The DLQ has this event still, and does not append it: its ring entry is settled. Order is kept. */
   cameBack(offset: number, bytes: number): void {
     const { cursor, counters, stream } = this.#parts;
-    this.#back.push({ offset, bytes });
+    this.#marks.cameBack(offset, bytes);
     counters.add(stream, MainCounter.replayed, -1);
     cursor.takeBack(bytes);
   }
@@ -180,31 +158,16 @@ export class StreamReplay {
   }
 
   /** Checkpoints up to the first event that came back, or all; returns those, oldest first. */
-  #settleAll(): { sequence: number; bytes: number }[] {
-    const byOffset = new Map<number, number>();
-    for (const { offsets, sequences } of this.#marks) {
-      // A later event at the same place took it over from one that was delivered.
-      for (let i = 0; i < offsets.length; i++) byOffset.set(offsets[i] as number, sequences[i] as number);
-    }
-    const back = this.#back.map(({ offset, bytes }) => {
-      const sequence = byOffset.get(offset);
-      assert(sequence !== undefined, 'what came back was handed out');
-      return { sequence, bytes };
-    });
-    back.sort((a, b) => a.sequence - b.sequence);
-    const position = back[0] === undefined ? this.#marks.at(-1)?.position : back[0].sequence - 1;
-    this.#marks.length = 0;
-    this.#back = [];
-    this.#bytesOnTheirWay = 0;
+  #settleAll(): readonly CameBack[] {
+    const { position, back } = this.#marks.end();
     if (position !== undefined) this.#parts.checkpoint(position);
     return back;
   }
 
   /** Moves events until there is no room, the window is empty, or `untilMs` has come; false when it moved none. */
   push(untilMs: number): boolean {
-    const { target, rings, nowMs } = this.#parts;
+    const { target, nowMs } = this.#parts;
     const pushedMs = nowMs();
-    const before = this.#bytesOnTheirWay;
     let pushed = -1;
     for (let events = 1; this.#mayPush(); events++) {
       if (events % eventsPerLook === 0 && nowMs() >= untilMs) break;
@@ -217,12 +180,7 @@ export class StreamReplay {
     }
     if (pushed < 0) return false;
     target.commit();
-    const bytes = this.#bytesOnTheirWay - before;
-    const positions = rings.map((ring) => ring.position());
-    const [offsets, sequences] = [this.#offsets, this.#sequences];
-    this.#offsets = [];
-    this.#sequences = [];
-    this.#marks.push({ position: pushed, rings: positions, bytes, pushedMs, offsets, sequences });
+    this.#marks.step(pushed, pushedMs);
     return true;
   }
 
@@ -236,12 +194,9 @@ export class StreamReplay {
       cursor.unread();
       return false;
     }
-    if (this.#parts.keepsOrder) {
-      this.#offsets.push(entered);
-      this.#sequences.push(cursor.sequence);
-    }
+    if (this.#parts.keepsOrder) this.#marks.place(entered, cursor.sequence);
     counters.add(stream, MainCounter.replayed, 1);
-    this.#bytesOnTheirWay += keyLength + dataLength;
+    this.#marks.entered(keyLength + dataLength);
     return true;
   }
 
@@ -251,7 +206,7 @@ export class StreamReplay {
 
   #hasRoom(): boolean {
     const { rings, share } = this.#parts;
-    if (this.#pace !== undefined && this.#bytesOnTheirWay >= this.#pace.windowBytes) return false;
+    if (this.#pace !== undefined && this.#marks.bytes >= this.#pace.windowBytes) return false;
     for (const ring of rings) if (ring.usedBytes() > share * ring.capacity) return false;
     return true;
   }
