@@ -151,7 +151,8 @@ export class StreamDelivery implements RecordSink {
     this.#outlets.nowMs = nowMs;
     const requestsMs = this.#requests.tick(nowMs);
     if (this.#parking.isBegun) {
-      if (!this.#parking.isParked && this.#parking.mayTake(this.#requests.outstanding === 0, nowMs)) this.#giveUp();
+      const isJudged = this.#requests.outstanding === 0 && this.#verdicts.count === 0;
+      if (!this.#parking.isParked && this.#parking.mayTake(isJudged, nowMs)) this.#giveUp();
       return Math.min(requestsMs, this.#parking.tick(nowMs));
     }
     if (this.#remapDue) this.#remap();

@@ -366,9 +366,7 @@ export class DeliveryRun {
       case 'delete':
         return kinesis.delete();
       case 'create':
-        // Were nobody told, nothing could tell that it is another stream.
-        if (!kinesis.exists && kinesis.isMissed) this.#recreate();
-        return;
+        return this.#restore();
       case 'park':
         return this.#park();
     }
@@ -378,6 +376,13 @@ export class DeliveryRun {
     const shards = 1 + this.#dice.below(6);
     this.kinesis.placesByKey = true;
     this.kinesis.create(shards);
+  }
+
+  /** Were nobody told that it was gone, nothing could tell that it is another stream. */
+  #restore(): void {
+    if (this.kinesis.exists || this.isDone) return;
+    if (this.kinesis.isMissed) this.#recreate();
+    else this.time.after(100, () => this.#restore());
   }
 
   #park(): void {
@@ -392,7 +397,7 @@ export class DeliveryRun {
     this.log.push(`${this.#at} healed`);
     const { kinesis, world } = this;
     kinesis.faults = { ...noFaults, describeDenied: world.faults.describeDenied };
-    if (!kinesis.exists) this.#recreate();
     if (world.ordering === 'key') kinesis.placesByKey = true;
+    this.#restore();
   }
 }
