@@ -71,6 +71,8 @@ export class StreamDelivery implements RecordSink {
   /** When the oldest event came that is in an aggregate or in the building batch; Infinity: none. */
   #openedMs = Number.POSITIVE_INFINITY;
   #remapDue = false;
+  /** So many requests were answered. */
+  #answers = 0;
   /** Outlets have more to give than there was room or time for. */
   #feedLeft = false;
   /** Order kept: events of the next request, while a request is sought that Kinesis refuses because of one of them. */
@@ -270,6 +272,7 @@ export class StreamDelivery implements RecordSink {
   #answered(batch: Batch, records: readonly RecordAnswer[]): void {
     const isDoubtful = this.#isDoubtful(batch, records);
     const doubted: string[] = [];
+    this.#answers++;
     const nowMs = this.#ctx.clock.nowMs();
     const current = batch.ranges !== undefined && batch.ranges === this.#ranges;
     let failed = 0;
@@ -284,8 +287,8 @@ export class StreamDelivery implements RecordSink {
       }
       if (current) this.#outlets.taken(outlet);
       if (isDoubtful && batch.aggregated[i] === 1) {
-        const { rounds: round } = this.#survey;
-        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet, round });
+        const about = { round: this.#survey.rounds, answer: this.#answers };
+        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet, ...about });
         doubted.push(shardId);
         continue;
       }
