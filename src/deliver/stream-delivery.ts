@@ -151,10 +151,13 @@ export class StreamDelivery implements RecordSink {
   /** Does what is due: resends, retries, lingering batches. Returns when it wants to be called again (ms, or Infinity). */
   tick(nowMs: number): number {
     this.#outlets.nowMs = nowMs;
+    if (this.#parking.isBegun && !this.#parking.isParked) {
+      const isJudged = this.#requests.outstanding === 0 && this.#verdicts.count === 0;
+      // Before requests are sent again, which would be given up at once.
+      if (this.#parking.mayTake(isJudged, nowMs)) this.#giveUp();
+    }
     const requestsMs = this.#requests.tick(nowMs);
     if (this.#parking.isBegun) {
-      const isJudged = this.#requests.outstanding === 0 && this.#verdicts.count === 0;
-      if (!this.#parking.isParked && this.#parking.mayTake(isJudged, nowMs)) this.#giveUp();
       return Math.min(requestsMs, this.#parking.tick(nowMs));
     }
     if (this.#remapDue) this.#remap();

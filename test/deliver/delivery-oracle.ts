@@ -75,7 +75,9 @@ function isExcused(run: DeliveryRun, number: number, { request, storedMs }: Stor
   const setAside = run.setAsideMs[number] as readonly number[];
   const isOrdered = run.world.ordering === 'key';
   const isImpatient = (atMs: number): boolean => run.parkedMs.some((since) => atMs >= since + patienceMs);
-  return setAside.some((atMs) => atMs >= storedMs && (!isOrdered || atMs <= request.answeredMs || isImpatient(atMs)));
+  return setAside.some(
+    (atMs) => atMs > request.sentMs && (!isOrdered || atMs <= request.answeredMs || isImpatient(atMs)),
+  );
 }
 
 /** Order kept: the first copies of a key's events are in the order in which the events came. */

@@ -59,6 +59,8 @@ export class DeliveryRun {
   #isScheduled = false;
   #canTake = true;
   #cancelDue = (): void => {};
+  /** When requests under way were given up last, because their events were parked. */
+  #givenUpMs = 0;
   #idleTurns = 0;
   #doings = 0;
 
@@ -171,10 +173,10 @@ export class DeliveryRun {
 
   /** Order kept: no key is in two records that are under way. Requests that were given up do not count. */
   #checkApart(): void {
-    const since = this.parkedMs.at(-1) ?? 0;
+    const since = this.#givenUpMs;
     const keys = new Set<string>();
     for (const { sentMs, records } of this.kinesis.inFlight) {
-      if (sentMs < since) continue;
+      if (sentMs <= since) continue;
       for (const record of records) {
         for (const key of new Set(record.keys)) {
           if (keys.has(key)) this.broken.push(`two records of ${key} are under way`);
@@ -273,6 +275,7 @@ export class DeliveryRun {
   }
 
   #setAside(offsets: Uint32Array, reason: SetAside): void {
+    if (reason === SetAside.parked) this.#givenUpMs = this.time.nowMs;
     this.log.push(`${this.#at} set aside for ${reason}: ${[...offsets].map((at) => this.#held.get(at)?.number)}`);
     for (const offset of offsets) {
       const event = this.#pendingAt(offset, 'set aside');
@@ -358,7 +361,7 @@ export class DeliveryRun {
         kinesis.faults = { ...this.world.faults };
         return;
       case 'calm':
-        kinesis.faults = { ...noFaults };
+        kinesis.faults = { ...noFaults, describeDenied: this.world.faults.describeDenied };
         return;
       case 'outage':
         kinesis.faults.outage = !kinesis.faults.outage;
