@@ -7,7 +7,7 @@
 import type { RingConsumer } from '../ring/consumer.ts';
 import { EntryState } from '../ring/layout.ts';
 
-/** How long requests under way are waited for: what is not answered by then may be delivered twice. */
+/** How long requests under way are waited for: what is not answered and judged by then may be delivered twice. */
 const patienceMs = 1_000;
 
 /** Entries of one message to the main thread. */
@@ -52,9 +52,9 @@ export class Parking {
     this.#state = 'none';
   }
 
-  /** Whether the waiting for answers is over. */
-  mayTake(isAnswered: boolean, nowMs: number): boolean {
-    return isAnswered || nowMs >= this.#sinceMs + patienceMs;
+  /** Whether the waiting is over for answers, and for the survey that tells what they mean. */
+  mayTake(isJudged: boolean, nowMs: number): boolean {
+    return isJudged || nowMs >= this.#sinceMs + patienceMs;
   }
 
   /** Sets aside what was read from the ring and is not done. */

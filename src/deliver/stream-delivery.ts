@@ -71,6 +71,8 @@ export class StreamDelivery implements RecordSink {
   /** When the oldest event came that is in an aggregate or in the building batch; Infinity: none. */
   #openedMs = Number.POSITIVE_INFINITY;
   #remapDue = false;
+  /** So many requests were answered. */
+  #answers = 0;
   /** Outlets have more to give than there was room or time for. */
   #feedLeft = false;
   /** Order kept: events of the next request, while a request is sought that Kinesis refuses because of one of them. */
@@ -149,9 +151,13 @@ export class StreamDelivery implements RecordSink {
   /** Does what is due: resends, retries, lingering batches. Returns when it wants to be called again (ms, or Infinity). */
   tick(nowMs: number): number {
     this.#outlets.nowMs = nowMs;
+    if (this.#parking.isBegun && !this.#parking.isParked) {
+      const isJudged = this.#requests.outstanding === 0 && this.#verdicts.count === 0;
+      // Before requests are sent again, which would be given up at once.
+      if (this.#parking.mayTake(isJudged, nowMs)) this.#giveUp();
+    }
     const requestsMs = this.#requests.tick(nowMs);
     if (this.#parking.isBegun) {
-      if (!this.#parking.isParked && this.#parking.mayTake(this.#requests.outstanding === 0, nowMs)) this.#giveUp();
       return Math.min(requestsMs, this.#parking.tick(nowMs));
     }
     if (this.#remapDue) this.#remap();
@@ -269,6 +275,7 @@ export class StreamDelivery implements RecordSink {
   #answered(batch: Batch, records: readonly RecordAnswer[]): void {
     const isDoubtful = this.#isDoubtful(batch, records);
     const doubted: string[] = [];
+    this.#answers++;
     const nowMs = this.#ctx.clock.nowMs();
     const current = batch.ranges !== undefined && batch.ranges === this.#ranges;
     let failed = 0;
@@ -283,8 +290,8 @@ export class StreamDelivery implements RecordSink {
       }
       if (current) this.#outlets.taken(outlet);
       if (isDoubtful && batch.aggregated[i] === 1) {
-        const { rounds: round } = this.#survey;
-        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet, round });
+        const about = { round: this.#survey.rounds, answer: this.#answers };
+        this.#verdicts.hold({ shardId, sequenceNumber: sequence, offsets: batch.eventsOf(i), outlet, ...about });
         doubted.push(shardId);
         continue;
       }

@@ -17,6 +17,8 @@ export interface HeldVerdict {
   readonly outlet: number;
   /** Rounds that the survey had begun when the answer came: only a later one knows of what was stored. */
   readonly round: number;
+  /** Distinguishes answers: what proves of one record how Kinesis placed it holds for all of its answer. */
+  readonly answer: number;
 }
 
 export class HeldVerdicts {
@@ -32,7 +34,8 @@ export class HeldVerdicts {
 
   /**
    * Judges by what `survey` found all that were held before it asked. A shard that it does not know after it was asked for takes part in nothing that consumers
-   * could read; and where records are not placed by key, consumers drop every aggregate.
+   * could read; and where records are not placed by key, consumers drop every aggregate. That may have changed since: a record whose
+   * first event, by which it was sent, lies outside its shard was not placed by key, nor was any other of its answer.
    */
   judge(
     survey: Survey,
@@ -41,9 +44,15 @@ export class HeldVerdicts {
   ): void {
     const held = this.#held;
     this.#held = held.filter(({ round }) => round >= survey.rounds);
+    const spread = new Set<number>();
+    for (const { shardId, offsets, answer } of held) {
+      const range = survey.rangeOf(shardId);
+      if (range !== undefined && !isInside(offsets[0] as number, range)) spread.add(answer);
+    }
     for (const verdict of held) {
       if (verdict.round >= survey.rounds) continue;
-      const range = survey.placesByKey === true ? survey.rangeOf(verdict.shardId) : undefined;
+      const isPlaced = survey.placesByKey === true && !spread.has(verdict.answer);
+      const range = isPlaced ? survey.rangeOf(verdict.shardId) : undefined;
       onJudged(verdict, range !== undefined && verdict.offsets.every((offset) => isInside(offset, range)));
     }
   }

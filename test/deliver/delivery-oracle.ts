@@ -9,6 +9,9 @@ import type { StoredRecord } from './model-kinesis.ts';
 /** Virtual time after the last fault within which all is delivered. */
 export const healedWithinMs = 200_000;
 
+/** How long a parking waits for answers and what they mean: src/deliver/parking.ts. */
+const patienceMs = 1_000;
+
 /** Longest that a record waits for the survey that tells whether it is readable, with failures. */
 const verdictMs = 30_000;
 
@@ -70,7 +73,11 @@ function isExcused(run: DeliveryRun, number: number, { request, storedMs }: Stor
   // A verdict that waited: when it is asked for, the stream is under AUTO, which would have made the aggregate unreadable.
   if (run.kinesis.autoMs.some((atMs) => atMs > storedMs && atMs < storedMs + verdictMs)) return true;
   const setAside = run.setAsideMs[number] as readonly number[];
-  return setAside.some((atMs) => atMs >= storedMs - 1 && (atMs <= request.answeredMs || run.world.ordering === 'none'));
+  const isOrdered = run.world.ordering === 'key';
+  const isImpatient = (atMs: number): boolean => run.parkedMs.some((since) => atMs >= since + patienceMs);
+  return setAside.some(
+    (atMs) => atMs > request.sentMs && (!isOrdered || atMs <= request.answeredMs || isImpatient(atMs)),
+  );
 }
 
 /** Order kept: the first copies of a key's events are in the order in which the events came. */

@@ -59,6 +59,8 @@ export class DeliveryRun {
   #isScheduled = false;
   #canTake = true;
   #cancelDue = (): void => {};
+  /** When requests under way were given up last, because their events were parked. */
+  #givenUpMs = 0;
   #idleTurns = 0;
   #doings = 0;
 
@@ -172,10 +174,10 @@ export class DeliveryRun {
 
   /** Order kept: no key is in two records that are under way. Requests that were given up do not count. */
   #checkApart(): void {
-    const since = this.parkedMs.at(-1) ?? 0;
+    const since = this.#givenUpMs;
     const keys = new Set<string>();
     for (const { sentMs, records } of this.kinesis.inFlight) {
-      if (sentMs < since) continue;
+      if (sentMs <= since) continue;
       for (const record of records) {
         for (const key of new Set(record.keys)) {
           if (keys.has(key)) this.broken.push(`two records of ${key} are under way`);
@@ -274,6 +276,7 @@ export class DeliveryRun {
   }
 
   #setAside(offsets: Uint32Array, reason: SetAside): void {
+    if (reason === SetAside.parked) this.#givenUpMs = this.time.nowMs;
     this.log.push(`${this.#at} set aside for ${reason}: ${[...offsets].map((at) => this.#held.get(at)?.number)}`);
     for (const offset of offsets) {
       const event = this.#pendingAt(offset, 'set aside');
@@ -359,7 +362,7 @@ export class DeliveryRun {
         kinesis.faults = { ...this.world.faults };
         return;
       case 'calm':
-        kinesis.faults = { ...noFaults };
+        kinesis.faults = { ...noFaults, describeDenied: this.world.faults.describeDenied };
         return;
       case 'outage':
         kinesis.faults.outage = !kinesis.faults.outage;
@@ -367,9 +370,7 @@ export class DeliveryRun {
       case 'delete':
         return kinesis.delete();
       case 'create':
-        // Were nobody told, nothing could tell that it is another stream.
-        if (!kinesis.exists && kinesis.isMissed) this.#recreate();
-        return;
+        return this.#restore();
       case 'park':
         return this.#park();
     }
@@ -379,6 +380,13 @@ export class DeliveryRun {
     const shards = 1 + this.#dice.below(6);
     this.kinesis.placesByKey = true;
     this.kinesis.create(shards);
+  }
+
+  /** Were nobody told that it was gone, nothing could tell that it is another stream. */
+  #restore(): void {
+    if (this.kinesis.exists || this.isDone) return;
+    if (this.kinesis.isMissed) this.#recreate();
+    else this.time.after(100, () => this.#restore());
   }
 
   #park(): void {
@@ -393,7 +401,7 @@ export class DeliveryRun {
     this.log.push(`${this.#at} healed`);
     const { kinesis, world } = this;
     kinesis.faults = { ...noFaults, describeDenied: world.faults.describeDenied };
-    if (!kinesis.exists) this.#recreate();
     if (world.ordering === 'key') kinesis.placesByKey = true;
+    this.#restore();
   }
 }

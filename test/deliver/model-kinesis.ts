@@ -69,6 +69,7 @@ interface WireRecord {
   readonly data: Buffer;
   readonly partitionKey: string;
   readonly hashKey: bigint;
+  readonly isAggregate: boolean;
   readonly events: readonly number[];
   readonly keys: readonly string[];
 }
@@ -241,6 +242,7 @@ export class ModelKinesis implements Kinesis {
         data,
         partitionKey,
         hashKey: BigInt(ExplicitHashKey),
+        isAggregate: inside !== undefined,
         events: inside?.map((event) => eventOf(event.data)) ?? [eventOf(data)],
         keys: inside?.map((event) => event.partitionKey) ?? [partitionKey],
       };
@@ -283,7 +285,9 @@ export class ModelKinesis implements Kinesis {
       const other = this.#dice.below(i + 1);
       [order[i], order[other]] = [order[other] as number, order[i] as number];
     }
-    const aside = this.#dice.below(order.length);
+    const aggregates = order.filter((i) => (request.records[i] as WireRecord).isAggregate);
+    const tellers = aggregates.length > 0 ? aggregates : order;
+    const aside = tellers[this.#dice.below(tellers.length)];
     for (const i of order) answers[i] = this.#storeOne(request, request.records[i] as WireRecord, i === aside);
     return answers;
   }
