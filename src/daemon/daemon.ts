@@ -282,6 +282,7 @@ export class Daemon {
       streams: config.streams.map((stream) => deliveryOptions(config, stream, credentials)),
       startedMs: this.#startedMs,
       clock,
+      parked: () => this.#orders.flatMap((order, stream) => (order?.isParking === true ? [stream] : [])),
       onMessage: (lane, message) => this.#heard(lane, message),
       onWorker: (lane, state, cause, tookMs) => {
         if (state === 'lost') this.#lost(lane);

@@ -129,7 +129,12 @@ export class OrderedSpill {
 
   /** A lane has a new worker, which knows nothing of this. */
   replaced(lane: number): void {
-    if (this.#state === 'parking' || this.#state === 'parked') this.#parts.tell(lane, 'park');
+    if (this.isParking) this.#parts.tell(lane, 'park');
+  }
+
+  /** Nothing of the stream may be delivered out of a ring. */
+  get isParking(): boolean {
+    return this.#state === 'parking' || this.#state === 'parked';
   }
 
   /** Every few milliseconds. */

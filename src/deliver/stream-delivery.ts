@@ -109,7 +109,8 @@ export class StreamDelivery implements RecordSink {
 
   /** Whether the next event can be taken now. While not, the caller leaves events in the ring and asks again after a {@link tick}. */
   hasRoom(): boolean {
-    if (this.#parking.isParked) return true;
+    // Once it has told that the ring is empty, what comes next comes after the end of the parking.
+    if (this.#parking.isParked) return !this.#parking.isTold;
     if (this.#parking.isBegun || this.#group !== undefined || this.#remapDue || this.#feedLeft) return false;
     if (this.#narrow !== Number.POSITIVE_INFINITY || !this.#roomForRecord()) return false;
     return this.#survey.asked || !(this.#ctx.options.aggregation || this.#ordered);

@@ -50,6 +50,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
       type: 'latency',
       latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
     });
+  for (const stream of start.parked) at(streams, stream).delivery.park();
   loop.start(streams);
   post({ type: 'ready' });
 

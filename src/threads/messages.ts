@@ -16,6 +16,8 @@ export interface LaneStart {
   readonly streams: readonly DeliveryOptions[];
   /** The worker's clock origin for `enteredMs` of ring entries: milliseconds since the epoch. */
   readonly startedMs: number;
+  /** Indexes of the streams that are parked, or about to be: a successor must not deliver before it hears of it. */
+  readonly parked: readonly number[];
   readonly port: MessagePort;
 }
 

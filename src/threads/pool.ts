@@ -25,6 +25,8 @@ export interface PoolOptions {
   readonly streams: readonly DeliveryOptions[];
   readonly startedMs: number;
   readonly clock: Clock;
+  /** Streams that a new worker must find parked. */
+  readonly parked: () => readonly number[];
   readonly onMessage: (lane: number, message: FromLane) => void;
   /** `lost`: its worker ended by itself; `replaced`: another one works, `tookMs` after. */
   readonly onWorker: (lane: number, state: 'started' | 'lost' | 'replaced', cause: string, tookMs: number) => void;
@@ -137,6 +139,7 @@ export class LanePool {
       plan: plans[lane.index] as LanePlan,
       streams,
       startedMs,
+      parked: this.#options.parked(),
       port: port2,
     };
     lane.closed = new Promise((resolve) => port1.once('close', () => resolve()));
