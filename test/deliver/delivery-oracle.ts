@@ -3,7 +3,7 @@
  * left behind. Test processes only.
  */
 import { DeliveryRun } from './delivery-run.ts';
-import { type World, worldOf } from './delivery-world.ts';
+import type { World } from './delivery-world.ts';
 import type { StoredRecord } from './model-kinesis.ts';
 
 /** Virtual time after the last fault within which all is delivered. */
@@ -23,8 +23,7 @@ export interface Verdict {
   readonly tookMs: number;
 }
 
-export async function judge(seed: number, changed: Partial<World> = {}): Promise<Verdict> {
-  const world: World = { ...worldOf(seed), ...changed };
+export async function judge(world: World): Promise<Verdict> {
   const run = new DeliveryRun(world);
   const healMs = run.time.nowMs + world.healMs;
   const trafficMs = run.time.nowMs + Math.max(0, ...world.events.map(({ enterMs }) => enterMs));

@@ -52,6 +52,37 @@ export interface World {
   readonly healMs: number;
 }
 
+/** A world in which nothing goes wrong but what is given: some bursts of events, a ring and batches with room. */
+export function quietWorld(changed: Partial<World>): World {
+  const events = Array.from({ length: 120 }, (_, number) => {
+    const enterMs = 100 + 100 * Math.floor(number / 20);
+    return { number, key: `key ${number % 12}`, hashKey: undefined, dataBytes: 60, enterMs };
+  });
+  const quiet: World = {
+    seed: 1,
+    ordering: 'none',
+    aggregation: true,
+    aggregateBytes: 1_000,
+    recordBytesMax: 4_096,
+    batchBytes: 16_384,
+    batchRecords: 20,
+    batches: 3,
+    ringBytes: 65_536,
+    lingerMs: 20,
+    deadlineMs: 30_000,
+    failures: 3,
+    halfOpenAfterMs: 500,
+    shards: 4,
+    events,
+    poison: [],
+    dlqFull: 0,
+    faults: noFaults,
+    changes: [],
+    healMs: 10_000,
+  };
+  return { ...quiet, ...changed };
+}
+
 export function worldOf(seed: number): World {
   const dice = new RandomSequence(seed);
   const chance = (share: number): boolean => dice.next() < share;

@@ -1,8 +1,9 @@
 import t from 'tap';
 import { judge } from './delivery-oracle.ts';
+import { worldOf } from './delivery-world.ts';
 
 const seed = Number(process.env['SEED'] ?? 20_261_125);
-const worlds = Number(process.env['DELIVERY_WORLDS'] ?? 100);
+const worlds = Number(process.env['DELIVERY_WORLDS'] ?? 120);
 t.comment(`seed ${seed}`);
 
 t.test(
@@ -12,7 +13,7 @@ t.test(
     let requests = 0;
     let longestMs = 0;
     for (let world = seed; world < seed + worlds; world++) {
-      const { run, broken, tookMs } = await judge(world);
+      const { run, broken, tookMs } = await judge(worldOf(world));
       t.strictSame(broken.slice(0, 5), [], `SEED=${world} DELIVERY_WORLDS=1`);
       events += run.fates.length;
       requests += run.kinesis.requests;

@@ -1,0 +1,83 @@
+import t, { type Test } from 'tap';
+import { judge, type Verdict } from './delivery-oracle.ts';
+import { quietWorld, type World } from './delivery-world.ts';
+import { noFaults } from './model-kinesis.ts';
+
+/** Small worlds in which the delivery once went wrong. Each is run from a few seeds, as latencies decide who meets whom. */
+async function holds(t: Test, changed: Partial<World>, seeds = 12): Promise<readonly Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (let seed = 1; seed <= seeds; seed++) verdicts.push(await judge(quietWorld({ ...changed, seed })));
+  t.strictSame(
+    verdicts.flatMap(({ broken }) => broken.slice(0, 2)),
+    [],
+  );
+  return verdicts;
+}
+
+t.test('an ordered stream that was under AUTO goes on when it is not any more', async (t) => {
+  const changes = [{ atMs: 250, change: 'auto' } as const];
+  const verdicts = await holds(t, { ordering: 'key', changes, healMs: 5_000, lingerMs: 90 });
+  t.ok(verdicts.some(({ run }) => run.log.some((line) => line.includes('keeps no order'))));
+});
+
+t.test('an open breaker lets nothing pass but its probes', async (t) => {
+  const faults = { ...noFaults, requestFailed: 1 };
+  for (const { run } of await holds(t, { faults, healMs: 3_000, failures: 1, lingerMs: 60 })) {
+    const opened = run.log.findIndex((line) => line.includes('breaker 0>1'));
+    let isOpen = false;
+    const passed: string[] = [];
+    for (const line of run.log.slice(opened)) {
+      if (/breaker \d>1/.test(line)) isOpen = true;
+      else if (/breaker \d>/.test(line)) isOpen = false;
+      else if (isOpen && line.includes(' put ')) passed.push(line);
+    }
+    t.strictSame(passed, []);
+  }
+});
+
+t.test('a lane whose requests are all out waits for an answer, and does not spin until it comes', async (t) => {
+  await holds(t, { batches: 2, batchRecords: 2, faults: { ...noFaults, answerLate: 1, recordFailed: 0.2 } });
+  await holds(t, { ordering: 'key', batches: 2, batchRecords: 2, faults: { ...noFaults, answerLate: 1 } });
+});
+
+t.test(
+  'a stream that was deleted and made anew loses no aggregate to shards that have the ids of the old ones',
+  async (t) => {
+    const changes = [
+      { atMs: 350, change: 'delete' },
+      { atMs: 1_500, change: 'create' },
+    ] as const;
+    for (const shards of [1, 2]) await holds(t, { shards, changes, healMs: 3_000 });
+  },
+);
+
+t.test('what was stored after a survey was asked for is judged by the next one, and not stored twice', async (t) => {
+  const changes = Array.from({ length: 30 }, (_, i) => ({ atMs: 150 + 20 * i, change: 'split' as const }));
+  await holds(t, { shards: 1, changes, healMs: 2_000 }, 40);
+});
+
+t.test('an aggregate that was stored under AUTO is not taken for delivered because AUTO is over', async (t) => {
+  const changes = [
+    { atMs: 250, change: 'auto' },
+    { atMs: 330, change: 'by_key' },
+  ] as const;
+  await holds(t, { shards: 3, changes, healMs: 2_000 }, 40);
+});
+
+t.test('a parking waits for the survey that tells what became of a record', async (t) => {
+  const changes = [
+    { atMs: 140, change: 'merge' },
+    { atMs: 290, change: 'park' },
+    { atMs: 440, change: 'split' },
+  ] as const;
+  await holds(t, { ordering: 'key', changes, healMs: 2_000 }, 30);
+});
+
+t.test('when a parking has waited long enough, nothing is sent that is given up in the same turn', async (t) => {
+  const changes = [
+    { atMs: 100, change: 'outage' },
+    { atMs: 300, change: 'park' },
+    { atMs: 1_250, change: 'outage' },
+  ] as const;
+  await holds(t, { ordering: 'key', failures: 1, changes, healMs: 2_000 }, 30);
+});
