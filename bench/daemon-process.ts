@@ -17,7 +17,12 @@ export interface Status {
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
   readonly streams: Readonly<Record<string, StreamStatus>>;
-  readonly lanes: readonly { readonly ringBytes: number; readonly ringCapacity: number; readonly oldestMs: number }[];
+  readonly lanes: readonly {
+    readonly breaker: string;
+    readonly ringBytes: number;
+    readonly ringCapacity: number;
+    readonly oldestMs: number;
+  }[];
 }
 
 export interface StreamStatus {

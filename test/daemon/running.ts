@@ -24,6 +24,8 @@ export interface RunningDaemon extends DaemonProcess {
 
 /** What else a daemon can be given. */
 export interface Surroundings {
+  /** Tells daemons apart that run at one time: each has a state directory and a socket of its own. */
+  readonly name?: string;
   /** Further lines of [daemon]. */
   readonly daemonLines?: string;
   readonly environment?: NodeJS.ProcessEnv;
@@ -62,12 +64,12 @@ export class Rig {
 
   /** Starts a daemon on this rig's state directory; `stream`: further lines of its [[stream]], `rest`: of its HTTP [[listen]] and below. */
   async daemon(stream = '', rest = '', surroundings: Surroundings = {}): Promise<RunningDaemon> {
-    const { daemonLines = '', environment = {}, stdin = 'ignore' } = surroundings;
-    const config = join(this.directory, 'spillway.toml');
-    const socket = join(this.directory, 's.sock');
+    const { name = '', daemonLines = '', environment = {}, stdin = 'ignore' } = surroundings;
+    const config = join(this.directory, `spillway${name}.toml`);
+    const socket = join(this.directory, `s${name}.sock`);
     const text = `
 [daemon]
-state_dir = "${this.directory}/state"
+state_dir = "${this.directory}/state${name}"
 ${daemonLines}
 [[stream]]
 name = "orders"

@@ -2,8 +2,11 @@
  * What the lanes check of a delivery: the daemon's books against what the sender was told, and the stream against what was
  * sent. Also the events that they send. Nothing here starts a process.
  */
+import { LatencyMerge, type MergedLatency } from '../../../src/observe/hist.ts';
+import type { LatencyName } from '../../../src/observe/latency.ts';
 import { type EventBytes, NumberedEvents } from '../../daemon/numbered-events.ts';
-import type { Ledger, Rig } from '../../daemon/running.ts';
+import type { Oracle } from '../../daemon/oracle.ts';
+import type { Ledger, LogLine, Rig } from '../../daemon/running.ts';
 import type { Lane } from './lane.ts';
 
 /** About 200 bytes each, no two neighbours of the same length. */
@@ -45,4 +48,27 @@ export async function checkStream(
   if (refusals > 0) lane.check('refused and delivered nevertheless', absent === refusals, refusals - absent);
   lane.check('no aggregate holds an event of another shard', streams['orders']?.droppedEvents === 0);
   lane.figure('reading back, s', (performance.now() - startMs) / 1000);
+}
+
+/**
+ * Reads back a stream some of whose answers never came: each of the events [0, count) is there as it was sent, and no more copies
+ * than events that the sender could not know of.
+ */
+export async function checkUnansweredStream(lane: Lane, rig: Rig, count: number): Promise<Oracle> {
+  const oracle = await rig.readBack(count);
+  const { lost, duplicated, altered } = oracle.counts();
+  const { events = 0, unansweredEvents = 0 } = (await rig.simulator.stats()).streams['orders'] ?? {};
+  const copies = events - altered - (count - lost);
+  lane.check('lost', lost === 0, lost);
+  lane.check('altered', altered === 0, altered === 0 ? 0 : `${altered}, such as ${oracle.firstAltered}`);
+  const found = `${copies} copies of ${duplicated} events; ${unansweredEvents} were stored and not properly answered`;
+  lane.check('duplicated: only what was sent and not answered', copies <= unansweredEvents, found);
+  return oracle;
+}
+
+/** One histogram over a daemon's whole log, all lanes together; undefined: nothing was counted. */
+export function latencyOf(log: readonly LogLine[], histogram: LatencyName): MergedLatency | undefined {
+  const merge = new LatencyMerge({ by: 'total', windowMs: 1, histogram, series: false });
+  for (const line of log) if (line.kind === 'latency') merge.addLine(JSON.stringify(line));
+  return merge.groups()[0];
 }

@@ -2,22 +2,25 @@
  * What every long lane is: a program that names its seed, prints its figures and checks its claims, and exits with 0 when all
  * hold, else with 1. Each file directly in test/long is one; `run.ts` runs them. Whatever a lane has started is ended with it.
  *
- *   node dist/test/long/outage.js [--seed N] [--scale SHARE]
+ *   node dist/test/long/outage.js [--seed N] [--scale SHARE] [--svg FILE]
  *
- * `--scale 0.01` makes a lane a hundredth as long, to try it out: the figures then mean little.
+ * `--scale 0.01` makes a lane a hundredth as long, to try it out: the figures then mean little. `--svg` is for lanes that draw.
  */
 import { parseArgs } from 'node:util';
 import type { Ending } from '../../daemon/running.ts';
 
 export class Lane implements Ending {
   readonly seed: number;
+  /** Where a drawing is to go. */
+  readonly svg: string | undefined;
   readonly #scale: number;
   readonly #endings: (() => Promise<void>)[] = [];
   #random: number;
   #failed = 0;
 
-  constructor(seed: number, scale: number) {
+  constructor(seed: number, scale: number, svg?: string) {
     this.seed = seed;
+    this.svg = svg;
     this.#random = seed;
     this.#scale = scale;
   }
@@ -51,6 +54,11 @@ export class Lane implements Ending {
     print(`     ${what.padEnd(46)} ${typeof value === 'number' ? thousands(value) : value}`);
   }
 
+  /** A line as it is, such as a row of a Markdown table. */
+  line(text: string): void {
+    print(text);
+  }
+
   /** A claim, and what was found. */
   check(claim: string, holds: boolean, found: string | number = ''): void {
     if (!holds) this.#failed++;
@@ -60,9 +68,11 @@ export class Lane implements Ending {
 
 /** Runs a lane as this process's only business. */
 export async function runLane(title: string, body: (lane: Lane) => Promise<void>): Promise<void> {
-  const { values } = parseArgs({ options: { seed: { type: 'string' }, scale: { type: 'string', default: '1' } } });
+  const { values } = parseArgs({
+    options: { seed: { type: 'string' }, scale: { type: 'string', default: '1' }, svg: { type: 'string' } },
+  });
   const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-  const lane = new Lane(seed, Number(values.scale));
+  const lane = new Lane(seed, Number(values.scale), values.svg);
   const startedMs = performance.now();
   print(`${title} (seed ${seed}${values.scale === '1' ? '' : `, scale ${values.scale}`})`);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
