@@ -21,7 +21,7 @@ import {
   writeCount,
   writeHeader,
 } from './frame-layout.ts';
-import type { Refusal, Verdict } from './intake.ts';
+import { type Refusal, refusalMessage, type Verdict } from './intake.ts';
 import type { RecordPlace } from './watch.ts';
 
 /** Answers that may wait for the end of the turn, in bytes. Bounds what a sender that provokes refusals costs. */
@@ -31,6 +31,8 @@ const tailBytesMax = 5 * (headerBytes + answerBodyBytesMax);
 const initialBytes = 256;
 
 export class FrameAnswers {
+  /** What the stream takes, for the refusal of an event that has more. */
+  eventBytesMax = 0;
   #bytes: Buffer = Buffer.allocUnsafeSlow(initialBytes);
   #used = 0;
   #runFirst = 0;
@@ -144,7 +146,7 @@ export class FrameAnswers {
   #endRun(): void {
     if (this.#runCount === 0) return;
     const refusal = refusalOf(this.#runVerdict);
-    const text = Buffer.from(refusal.code + refusal.message);
+    const text = Buffer.from(refusal.code + refusalMessage(this.#runVerdict, this.eventBytesMax));
     const at = this.#begin(refusalHeadBytes + text.length, DaemonFrame.refusal);
     writeCount(this.#bytes, this.#runFirst, at);
     this.#bytes.writeUInt32LE(this.#runCount, at + 8);

@@ -204,6 +204,7 @@ class FrameFramer implements Framer {
       offset = next;
       judged += 1;
       if (verdict >= firstRefusal) {
+        this.#answers.eventBytesMax = intake.eventBytesMax(stream);
         this.#answers.refused(judged, verdict, intake.retryAfterMs(stream));
         if (this.#answers.full) {
           step = Step.stopped;
@@ -276,6 +277,7 @@ class FrameFramer implements Framer {
   #judge(verdict: Verdict): Step {
     this.#judged += 1;
     if (verdict < firstRefusal) return Step.more;
+    this.#answers.eventBytesMax = this.#intake.eventBytesMax(this.#stream);
     this.#answers.refused(this.#judged, verdict, this.#intake.retryAfterMs(this.#stream));
     return this.#answers.full ? Step.stopped : Step.more;
   }

@@ -44,7 +44,7 @@ export interface Refusal {
   readonly message: string;
 }
 
-/** The texts of all refusals, by verdict. Limits that a message should name are appended by the listener where it knows them. */
+/** The texts of all refusals, by verdict. */
 export const refusals: Readonly<Record<number, Refusal>> = {
   [Verdict.emptyKey]: {
     code: 'empty_key',
@@ -123,6 +123,12 @@ export const refusals: Readonly<Record<number, Refusal>> = {
     message: 'this ack level is not offered; use memory or stream',
   },
 };
+
+/** A refusal's message, with the limit where the event exceeded one. */
+export function refusalMessage(verdict: number, eventBytesMax: number): string {
+  const message = refusals[verdict]?.message ?? `verdict ${verdict}`;
+  return verdict === Verdict.eventTooLarge ? `${message} (${eventBytesMax} bytes)` : message;
+}
 
 /** `ehkOffset` of an event that has no explicit hash key. */
 export const noHashKey = 0;

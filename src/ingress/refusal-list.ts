@@ -2,7 +2,7 @@
  * The refusals that a sender of text is told: by line or by index, runs of equal ones folded, bounded. Main thread; kept by the
  * line framer for its connection and by the HTTP listener for its request.
  */
-import { refusals, Verdict } from './intake.ts';
+import { refusalMessage, refusals, type Verdict } from './intake.ts';
 
 /** Runs of refusals that are told one by one, per read of a connection or per request; the rest is counted. */
 export const refusalRunsMax = 16;
@@ -54,12 +54,11 @@ export class RefusalList {
 
 /** A run in the words of the protocol. `eventBytesMax` is named where the event exceeded it. */
 export function tellRefusal(run: RefusalRun, numbering: Numbering, eventBytesMax: number): ToldRefusal {
-  const refusal = refusals[run.verdict] ?? { code: 'refused', message: `verdict ${run.verdict}`, retryable: false };
-  const limit = run.verdict === Verdict.eventTooLarge ? ` (${eventBytesMax} bytes)` : '';
+  const refusal = refusals[run.verdict] ?? { code: 'refused', retryable: false };
   return {
     ...(numbering === 'line' ? { line: run.first } : { index: run.first }),
     error: refusal.code,
-    message: refusal.message + limit,
+    message: refusalMessage(run.verdict, eventBytesMax),
     retryable: refusal.retryable,
     ...(run.count === 1 ? {} : { count: run.count }),
   };
