@@ -110,10 +110,11 @@ export class Survey {
   refresh(wanted: Iterable<string> = []): void {
     for (const shardId of wanted) this.#wanted.add(shardId);
     this.#askAgain ||= this.#asking;
-    if (this.#asking || this.#closed) return;
+    // After a failure its backoff is running.
+    if (this.#asking || this.#closed || this.#failures > 0) return;
     const waitMs = this.#askedMs + evidenceMs - this.#clock.nowMs();
     if (waitMs <= 0) this.#begin();
-    else if (this.#failures === 0) this.#askIn(waitMs);
+    else this.#askIn(waitMs);
   }
 
   #askIn(delayMs: number): void {
