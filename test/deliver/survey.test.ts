@@ -55,9 +55,14 @@ function named(name: string): Error {
   return Object.assign(new Error(name), { name });
 }
 
-function open(t: Test, share = 0.5): { survey: Survey; stream: SaidStream; time: VirtualTime; found: Findings[] } {
+function open(
+  t: Test,
+  share = 0.5,
+  summary?: SaidStream['summary'],
+): { survey: Survey; stream: SaidStream; time: VirtualTime; found: Findings[] } {
   const time = new VirtualTime(100_000);
   const stream = new SaidStream(time);
+  if (summary !== undefined) stream.summary = summary;
   const found: Findings[] = [];
   const random = { share: () => share, bytes: (length: number) => Buffer.alloc(length) };
   const parts = { kinesis: stream, clock: time.clock, after: time.after, random };
@@ -194,8 +199,7 @@ t.test('nothing is aggregated without proof: denied, not said, AUTO', async (t) 
     [{ ...summary, placesByKey: undefined }, /distribution unknown/],
     [{ ...summary, placesByKey: false }, /distribution AUTO/],
   ] as const) {
-    const { survey, stream, time, found } = open(t);
-    stream.summary = said;
+    const { survey, time, found } = open(t, 0.5, said);
     await time.pass(100_100);
     t.equal(survey.aggregates, false);
     t.strictSame(survey.ranges?.shardIds, ['a', 'b'], 'the map is known nevertheless');
