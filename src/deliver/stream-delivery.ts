@@ -285,8 +285,9 @@ export class StreamDelivery implements RecordSink {
       const outlet = batch.shards[i] as number;
       if (error !== undefined && error !== null) {
         failed++;
-        if (current && isThrottled(error)) this.#outlets.throttled(outlet, batch.sentMs);
-        this.#again(batch.eventsOf(i), outlet, nowMs);
+        const throttled = current && isThrottled(error);
+        if (throttled) this.#outlets.throttled(outlet, batch.sentMs);
+        this.#again(batch.eventsOf(i), outlet, nowMs, throttled);
         continue;
       }
       if (current) this.#outlets.taken(outlet);
@@ -434,15 +435,18 @@ export class StreamDelivery implements RecordSink {
     if (crowding.length > 0) this.#ctx.setAside(crowding, SetAside.hotShard);
   }
 
-  /** Events of a record that was not taken: again after a backoff, or set aside when past their deadline. */
-  #again(offsets: Uint32Array, outlet: number, nowMs: number): void {
+  /**
+   * Events of a record that was not taken: again after a backoff, or set aside when past their deadline. What its shard throttled
+   * costs no budget: the limiter paces it by what the shard takes, and a burst would be paid off by a floor of a few a second.
+   */
+  #again(offsets: Uint32Array, outlet: number, nowMs: number, throttled = false): void {
     const ctx = this.#ctx;
     let attempts = 1;
     for (const offset of offsets) attempts = Math.max(attempts, ctx.consumer.countAttempt(offset));
     const dueMs = nowMs + backoffMs(ctx.random, attempts);
     if (this.#ordered) this.#outlets.failed(outlet, offsets, dueMs);
     else if (ctx.expired(offsets[0] as number, nowMs)) ctx.setAside(offsets, SetAside.expired);
-    else this.#retries.push({ dueMs, offsets, alone: false, counted: false });
+    else this.#retries.push({ dueMs, offsets, alone: false, counted: throttled });
   }
 
   /** A held batch that is past its deadline leaves the ring. */

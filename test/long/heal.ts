@@ -35,7 +35,7 @@ interface Member {
   readonly sender: Sender;
 }
 
-/** By the end of the slot, in milliseconds since the endpoint's return; requests scaled to a slot's length. */
+/** By the end of a slot, in milliseconds since the endpoint's return: requests, scaled to a slot's length where it was longer. */
 type Slots = readonly (readonly [endMs: number, requests: number])[];
 
 await runLane('heal: a fleet finds its endpoint again after a minute', async (lane) => {
@@ -57,11 +57,11 @@ await runLane('heal: a fleet finds its endpoint again after a minute', async (la
   );
   await healed;
   const healMs = Date.now() - backMs;
+  const after = await totals(members);
   // The rate of health, to compare the return with.
   await pause(lane.sized(10_000, 2_000));
   counting.ended = true;
   const slots = await counted;
-  const after = await totals(members);
   lane.check(`well again within ${healMsMax / 1000} s`, healMs <= healMsMax, `${(healMs / 1000).toFixed(1)} s`);
   checkAgain(lane, before, after);
   checkBursts(lane, slots, healMs);
@@ -93,12 +93,12 @@ async function totals(members: readonly Member[]): Promise<{ sent: number; again
 async function countRequests(rig: Rig, backMs: number, counting: { readonly ended: boolean }): Promise<Slots> {
   const slots: [number, number][] = [];
   let [lastMs, last] = [backMs, (await rig.simulator.stats()).requests['PutRecords'] ?? 0];
-  for (let slot = 1; !counting.ended; slot++) {
-    await pause(Math.max(0, backMs + slot * slotMs - Date.now()));
+  while (!counting.ended) {
+    // Slots that are over already are counted with this one.
+    await pause(slotMs - ((Date.now() - backMs) % slotMs));
     const requests = (await rig.simulator.stats()).requests['PutRecords'] ?? 0;
     const nowMs = Date.now();
-    // A late answer covers more than a slot.
-    slots.push([nowMs - backMs, ((requests - last) * slotMs) / Math.max(slotMs, nowMs - lastMs)]);
+    slots.push([nowMs - backMs, ((requests - last) * slotMs) / (nowMs - lastMs)]);
     [lastMs, last] = [nowMs, requests];
   }
   return slots;
@@ -112,8 +112,9 @@ function checkAgain(lane: Lane, before: { sent: number; again: number }, after: 
 }
 
 function checkBursts(lane: Lane, slots: Slots, healMs: number): void {
-  const requests = slots.map(([, count]) => count);
-  const mean = requests.reduce((sum, count) => sum + count, 0) / requests.length;
+  const endMs = slots.at(-1)?.[0] ?? slotMs;
+  const total = slots.reduce((sum, [atMs, count], i) => sum + (count * (atMs - (slots[i - 1]?.[0] ?? 0))) / slotMs, 0);
+  const mean = (total * slotMs) / endMs;
   const [busiestMs, busiest] = slots.reduce((most, slot) => (slot[1] > most[1] ? slot : most), [0, 0] as const);
   lane.figure(`requests in ${slotMs} ms, mean`, mean);
   const found = `${(busiest / mean).toFixed(2)} times, ${busiest.toFixed(0)} at ${(busiestMs / 1000).toFixed(1)} s`;
