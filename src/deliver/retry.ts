@@ -46,6 +46,10 @@ export class RetryQueue {
     return this.#heap.peek()?.counted ?? true;
   }
 
+  peek(): RetryGroup | undefined {
+    return this.#heap.peek();
+  }
+
   clear(): void {
     this.#heap.clear();
   }

@@ -374,7 +374,10 @@ export class StreamDelivery implements RecordSink {
     while (!this.#remapDue) {
       if (this.#group === undefined) {
         if (this.#requests.isOpen || this.#retries.nextDueMs() > nowMs) return;
-        if (!this.#retries.nextIsCounted() && !this.#budget.mayRetry(1, nowMs)) return;
+        if (!this.#retries.nextIsCounted() && !this.#budget.mayRetry(1, nowMs)) {
+          if (this.#expireNext(nowMs)) continue;
+          return;
+        }
         this.#group = this.#retries.popDue(nowMs) as RetryGroup;
         this.#groupNext = 0;
       }
@@ -391,6 +394,15 @@ export class StreamDelivery implements RecordSink {
       if (group.alone && !this.#flush()) return;
       this.#group = undefined;
     }
+  }
+
+  /** What the budget keeps waiting past its deadline is set aside; false: the next retry has time left. */
+  #expireNext(nowMs: number): boolean {
+    const group = this.#retries.peek();
+    if (group === undefined || !this.#ctx.expired(group.offsets[0] as number, nowMs)) return false;
+    this.#retries.popDue(nowMs);
+    this.#ctx.setAside(group.offsets, SetAside.expired);
+    return true;
   }
 
   /** Brings events from outlets that have opened. They have waited enough: they go without lingering. */

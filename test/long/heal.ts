@@ -112,9 +112,9 @@ function checkAgain(lane: Lane, before: { sent: number; again: number }, after: 
 }
 
 function checkBursts(lane: Lane, slots: Slots, healMs: number): void {
-  const endMs = slots.at(-1)?.[0] ?? slotMs;
+  const lengthMs = slots.at(-1)?.[0] ?? slotMs;
   const total = slots.reduce((sum, [atMs, count], i) => sum + (count * (atMs - (slots[i - 1]?.[0] ?? 0))) / slotMs, 0);
-  const mean = (total * slotMs) / endMs;
+  const mean = (total * slotMs) / lengthMs;
   const [busiestMs, busiest] = slots.reduce((most, slot) => (slot[1] > most[1] ? slot : most), [0, 0] as const);
   lane.figure(`requests in ${slotMs} ms, mean`, mean);
   const found = `${(busiest / mean).toFixed(2)} times, ${busiest.toFixed(0)} at ${(busiestMs / 1000).toFixed(1)} s`;
