@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap';
 import { judge, type Verdict } from './delivery-oracle.ts';
 import { quietWorld, type World, worldOf } from './delivery-world.ts';
-import { noFaults } from './model-kinesis.ts';
+import { noFaults } from './model-request.ts';
 
 /** Small worlds in which the delivery once went wrong. Each is run from a few seeds, as latencies decide who meets whom. */
 async function holds(t: Test, changed: Partial<World>, seeds = 12): Promise<readonly Verdict[]> {

@@ -5,32 +5,31 @@
  *
  * It wakes the delivery only where the lane would: at the time that the last tick named, after progress(), and for new events while
  * there is room. So a wake-up that is lost is a run that hangs.
+ *
+ * Long because lane, ring and main thread meet in the fates of the same events.
  */
 
-import { aggregatePlaceBytes, md5ScratchBytes } from '../../src/base/limits.ts';
-import { Base64 } from '../../src/batch/base64.ts';
 import { Batch } from '../../src/batch/batch.ts';
-import { Md5Group } from '../../src/batch/md5-group.ts';
 import { JsonWire } from '../../src/batch/wire.ts';
 import type { DeliveryContext } from '../../src/deliver/context.ts';
 import { StreamDelivery } from '../../src/deliver/stream-delivery.ts';
-import { createArena } from '../../src/ring/arena.ts';
-import { RingConsumer } from '../../src/ring/consumer.ts';
-import { control, controlBytes, EntryState, entry, flagHashKey, SetAside, stateMask } from '../../src/ring/layout.ts';
-import { RingProducer } from '../../src/ring/producer.ts';
+import { EntryState, entry, SetAside } from '../../src/ring/layout.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import type { World, WorldEvent } from './delivery-world.ts';
-import { ModelKinesis, noFaults } from './model-kinesis.ts';
+import { ModelKinesis } from './model-kinesis.ts';
+import { arena, base64, ModelRing, md5 } from './model-ring.ts';
+import { StreamChanges } from './stream-changes.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 const startMs = 1_000_000_000;
-const startPage = 65_536;
-const openAggregates = 10;
 
-/** One arena for all runs: each WebAssembly memory reserves gigabytes of addresses. */
-const arena = createArena(4 * 1024 * 1024);
-const md5 = new Md5Group(arena, startPage);
-const base64 = new Base64(arena);
+const target = {
+  streamName: 'model',
+  region: 'eu-west-1',
+  requestsInFlight: 1,
+  requestTimeoutMs: 6_000,
+  connectTimeoutMs: 1_000,
+};
 
 /** Turns in a row that are asked for at once and bring nothing about: more of them is a lane that spins. */
 const idleTurnsMax = 100;
@@ -50,11 +49,10 @@ export class DeliveryRun {
   readonly log: string[] = [];
   readonly delivery: StreamDelivery;
   readonly #dice: RandomSequence;
-  readonly #producer: RingProducer;
-  readonly #consumer: RingConsumer;
+  readonly #ring: ModelRing;
+  readonly #changes: StreamChanges;
   readonly #waiting: WorldEvent[] = [];
-  readonly #held = new Map<number, WorldEvent>();
-  #bodies: { offset: number; length: number }[] = [];
+  readonly #bodies: readonly { readonly offset: number; readonly length: number }[];
   #order: 'direct' | 'parking' | 'parked' = 'direct';
   #isScheduled = false;
   #canTake = true;
@@ -72,13 +70,32 @@ export class DeliveryRun {
     this.kinesis = new ModelKinesis(this.time, new RandomSequence(world.seed + 2), world.shards);
     this.kinesis.faults = { ...world.faults };
     for (const number of world.poison) this.kinesis.poison.add(number);
-    const ring = this.#placeRing();
-    this.#producer = new RingProducer(arena, ring);
-    this.#consumer = new RingConsumer(arena, ring);
-    this.delivery = this.#createDelivery(ring.entriesOffset + ring.capacity);
+    const { time, kinesis } = this;
+    const dice = this.#dice;
+    this.#changes = new StreamChanges({
+      world,
+      time,
+      kinesis,
+      dice,
+      park: () => this.#park(),
+      isDone: () => this.isDone,
+    });
+    this.#ring = new ModelRing(world);
+    const wire = new JsonWire(arena, base64, target);
+    this.#bodies = this.#ring.bodies(world.batches, wire.bodyBytesMax(world.batchBytes, world.batchRecords));
+    const batches = this.#bodies.map(({ offset, length }) => new Batch(offset, length));
+    this.delivery = new StreamDelivery(this.#context(), wire, batches);
     for (const event of world.events) this.time.after(event.enterMs, () => this.#enter([event]));
-    for (const { atMs, change } of world.changes) this.time.after(atMs, () => this.#change(change));
-    this.time.after(world.healMs, () => this.#heal());
+    for (const { atMs, change } of world.changes) {
+      this.time.after(atMs, () => {
+        this.log.push(`${this.#at} ${change}`);
+        this.#changes.make(change);
+      });
+    }
+    this.time.after(world.healMs, () => {
+      this.log.push(`${this.#at} healed`);
+      this.#changes.heal();
+    });
     this.#schedule();
   }
 
@@ -86,48 +103,12 @@ export class DeliveryRun {
     return this.fates.every((fate) => fate === 'delivered' || fate === 'dead');
   }
 
-  #placeRing(): { controlOffset: number; entriesOffset: number; capacity: number } {
-    const controlOffset = startPage + ((md5ScratchBytes + 127) & -128);
-    const ring = { controlOffset, entriesOffset: controlOffset + controlBytes, capacity: this.world.ringBytes };
-    // Near the end of 32 bits now and then, so that positions wrap.
-    const position = this.world.seed % 3 === 0 ? -this.world.ringBytes : 0;
-    Atomics.store(arena.words, (controlOffset + control.head) >>> 2, position);
-    Atomics.store(arena.words, (controlOffset + control.tail) >>> 2, position);
-    return ring;
-  }
-
-  #createDelivery(end: number): StreamDelivery {
-    const { world } = this;
-    const options: DeliveryContext['options'] = {
-      ...world,
-      name: 'model',
-      wire: 'json',
-      target: {
-        streamName: 'model',
-        region: 'eu-west-1',
-        requestsInFlight: world.batches - 1,
-        requestTimeoutMs: 6_000,
-        connectTimeoutMs: 1_000,
-      },
-    };
-    const wire = new JsonWire(arena, base64, options.target);
-    const area = { offset: (end + 127) & -128, length: openAggregates * aggregatePlaceBytes(world.aggregateBytes) };
-    const length = (wire.bodyBytesMax(world.batchBytes, world.batchRecords) + 127) & -128;
-    const first = (area.offset + area.length + 127) & -128;
-    this.#bodies = Array.from({ length: world.batches }, (_, i) => ({ offset: first + i * length, length }));
-    return new StreamDelivery(
-      this.#context(options, area),
-      wire,
-      this.#bodies.map((body) => new Batch(body.offset, body.length)),
-    );
-  }
-
-  #context(options: DeliveryContext['options'], area: DeliveryContext['area']): DeliveryContext {
-    const { time } = this;
+  #context(): DeliveryContext {
+    const { time, world } = this;
     return {
       arena,
       md5,
-      consumer: this.#consumer,
+      consumer: this.#ring.consumer,
       kinesis: {
         putRecords: (body) => this.#put(body),
         describe: () => this.kinesis.describe(),
@@ -137,13 +118,13 @@ export class DeliveryRun {
       clock: time.clock,
       after: time.after,
       random: { share: () => this.#dice.next(), bytes: (length) => Buffer.alloc(length) },
-      options,
-      area,
+      options: { ...world, name: 'model', wire: 'json', target },
+      area: this.#ring.area,
       delivered: (offsets, from, to, _shardId, sequence) => this.#delivered(offsets.subarray(from, to), sequence),
       setAside: (offsets, reason) => this.#setAside(offsets, reason),
       parked: () => this.#parked(),
       expired: (offset, nowMs) =>
-        nowMs - startMs - (arena.words[(offset + entry.enteredMs) >>> 2] as number) > options.deadlineMs,
+        nowMs - startMs - (arena.words[(offset + entry.enteredMs) >>> 2] as number) > world.deadlineMs,
       answered: () => {},
       lingered: () => {},
       sentAgain: () => undefined,
@@ -156,7 +137,7 @@ export class DeliveryRun {
   }
 
   get #at(): string {
-    return `${(this.time.nowMs - startMs).toFixed(1)}`;
+    return (this.time.nowMs - startMs).toFixed(1);
   }
 
   #put(body: Parameters<ModelKinesis['putRecords']>[0]): ReturnType<ModelKinesis['putRecords']> {
@@ -168,7 +149,8 @@ export class DeliveryRun {
     const answer = this.kinesis.putRecords(body);
     if (this.kinesis.inFlight.size > this.world.batches) this.broken.push('more requests than batches');
     if (this.world.ordering === 'key') this.#checkApart();
-    this.log.push(`${this.#at} put ${[...this.kinesis.inFlight].at(-1)?.records.map(({ events }) => `[${events}]`)}`);
+    const sent = [...this.kinesis.inFlight].at(-1)?.records ?? [];
+    this.log.push(`${this.#at} put ${sent.map(({ events }) => `[${events.join(',')}]`).join(',')}`);
     return answer;
   }
 
@@ -195,16 +177,16 @@ export class DeliveryRun {
 
   #turn(): void {
     this.#isScheduled = false;
-    this.#giveBack();
+    this.#ring.giveBack();
     this.#fill();
     const { nowMs } = this.time;
     let dueMs = this.delivery.tick(nowMs);
     let taken = 0;
     while (this.delivery.hasRoom()) {
-      const offset = this.#consumer.next();
+      const offset = this.#ring.consumer.next();
       if (offset === 0) break;
       taken++;
-      if (this.#stateOf(offset) === EntryState.pending) this.delivery.add(offset, nowMs);
+      if (this.#ring.stateOf(offset) === EntryState.pending) this.delivery.add(offset, nowMs);
     }
     if (taken > 0) dueMs = Math.min(dueMs, this.delivery.tick(nowMs));
     this.#canTake = this.delivery.hasRoom();
@@ -216,17 +198,10 @@ export class DeliveryRun {
   }
 
   #countIdle(isImpatient: boolean): void {
-    const doings = this.kinesis.requests + this.log.length + this.#consumer.donePosition();
+    const doings = this.kinesis.requests + this.log.length + this.#ring.consumer.donePosition();
     this.#idleTurns = isImpatient && doings === this.#doings ? this.#idleTurns + 1 : 0;
     this.#doings = doings;
     if (this.#idleTurns === idleTurnsMax) this.broken.push('the lane spins');
-  }
-
-  #giveBack(): void {
-    for (let offset = this.#consumer.advance(); offset !== 0; offset = this.#consumer.advance()) {
-      this.#held.delete(offset);
-    }
-    this.#consumer.release();
   }
 
   /** Events come, or come again. Where order is kept, what was spilled goes before what is younger. */
@@ -239,23 +214,11 @@ export class DeliveryRun {
   #fill(): void {
     if (this.#order !== 'direct') return;
     while (this.#waiting.length > 0 && this.#write(this.#waiting[0] as WorldEvent)) this.#waiting.shift();
-    if (this.#producer.publish() && this.#canTake) this.#schedule();
+    if (this.#ring.producer.publish() && this.#canTake) this.#schedule();
   }
 
   #write(event: WorldEvent): boolean {
-    const hashKey =
-      event.hashKey === undefined ? Buffer.alloc(0) : Buffer.from(event.hashKey.toString(16).padStart(32, '0'), 'hex');
-    const key = Buffer.from(event.key);
-    const data = Buffer.alloc(event.dataBytes, 46);
-    data.write(`${event.number} `, 'latin1');
-    const payload = Buffer.concat([hashKey, key, data]);
-    const offset = this.#producer.claim(payload.length);
-    if (offset === 0) return false;
-    arena.words[(offset + entry.key) >>> 2] = key.length | (hashKey.length === 0 ? 0 : flagHashKey);
-    arena.words[(offset + entry.enteredMs) >>> 2] = this.time.nowMs - startMs;
-    arena.bytes.set(payload, offset + entry.payload);
-    if (this.#held.has(offset)) this.broken.push('an entry was overwritten');
-    this.#held.set(offset, event);
+    if (!this.#ring.write(event, this.time.nowMs - startMs)) return false;
     this.fates[event.number] = 'ring';
     return true;
   }
@@ -270,18 +233,19 @@ export class DeliveryRun {
       } else if (!record.readable) {
         this.broken.push(`event ${event.number} was marked delivered, and no consumer gets it (record ${sequence})`);
       }
-      this.#consumer.markDelivered(offset);
+      this.#ring.consumer.markDelivered(offset);
       this.fates[event.number] = 'delivered';
     }
   }
 
   #setAside(offsets: Uint32Array, reason: SetAside): void {
     if (reason === SetAside.parked) this.#givenUpMs = this.time.nowMs;
-    this.log.push(`${this.#at} set aside for ${reason}: ${[...offsets].map((at) => this.#held.get(at)?.number)}`);
+    const numbers = [...offsets].map((offset) => this.#ring.held.get(offset)?.number);
+    this.log.push(`${this.#at} set aside for ${reason}: ${numbers.join(',')}`);
     for (const offset of offsets) {
       const event = this.#pendingAt(offset, 'set aside');
       if (event === undefined) continue;
-      this.#consumer.mark(offset, EntryState.setAside, reason);
+      this.#ring.consumer.mark(offset, EntryState.setAside, reason);
       this.fates[event.number] = 'set_aside';
       this.setAsideMs[event.number]?.push(this.time.nowMs);
       const isKept = this.world.ordering === 'key' && reason !== SetAside.parked && reason !== SetAside.rejected;
@@ -295,7 +259,7 @@ export class DeliveryRun {
   #return(offsets: Uint32Array, reason: SetAside): void {
     const again: number[] = [];
     for (const offset of offsets) {
-      const event = this.#held.get(offset) as WorldEvent;
+      const event = this.#ring.held.get(offset) as WorldEvent;
       const isFull = this.world.ordering === 'none' && reason !== SetAside.rejected;
       if (isFull && this.#dice.next() < this.world.dlqFull) {
         const word = (offset + entry.state) >>> 2;
@@ -327,66 +291,13 @@ export class DeliveryRun {
   }
 
   #pendingAt(offset: number, what: string): WorldEvent | undefined {
-    const event = this.#held.get(offset);
+    const event = this.#ring.held.get(offset);
     if (event === undefined) this.broken.push(`${what}: no entry at ${offset}`);
-    else if (this.#stateOf(offset) !== EntryState.pending) {
+    else if (this.#ring.stateOf(offset) !== EntryState.pending) {
       this.broken.push(`event ${event.number} is ${what} and was ${this.fates[event.number]}`);
       return undefined;
     }
     return event;
-  }
-
-  #stateOf(offset: number): number {
-    return (arena.words[(offset + entry.state) >>> 2] as number) & stateMask;
-  }
-
-  #change(change: World['changes'][number]['change']): void {
-    const { kinesis } = this;
-    this.log.push(`${this.#at} ${change}`);
-    switch (change) {
-      case 'split':
-        return kinesis.split();
-      case 'merge':
-        if (kinesis.placesByKey !== false || kinesis.shardCount > 2) kinesis.merge();
-        return;
-      case 'auto':
-        // On a single shard an answer could not tell of it.
-        if (kinesis.shardCount < 2) return;
-        kinesis.placesByKey = false;
-        kinesis.autoMs.push(this.time.nowMs);
-        return;
-      case 'by_key':
-        kinesis.placesByKey = true;
-        return;
-      case 'faults':
-        kinesis.faults = { ...this.world.faults };
-        return;
-      case 'calm':
-        kinesis.faults = { ...noFaults, describeDenied: this.world.faults.describeDenied };
-        return;
-      case 'outage':
-        kinesis.faults.outage = !kinesis.faults.outage;
-        return;
-      case 'delete':
-        return kinesis.delete();
-      case 'create':
-        return this.#restore();
-      case 'park':
-        return this.#park();
-    }
-  }
-
-  #recreate(): void {
-    const shards = 1 + this.#dice.below(6);
-    this.kinesis.placesByKey = true;
-    this.kinesis.create(shards);
-  }
-
-  /** Were nobody told that it was gone, nothing could tell that it is another stream. */
-  #restore(): void {
-    if (this.kinesis.exists || this.isDone) return;
-    if (this.kinesis.isMissed) this.#recreate();
-    else this.time.after(100, () => this.#restore());
   }
 
   #park(): void {
@@ -394,14 +305,5 @@ export class DeliveryRun {
     this.#order = 'parking';
     this.parkedMs.push(this.time.nowMs);
     this.delivery.park();
-  }
-
-  /** From now on nothing goes wrong: all that is left must be delivered. */
-  #heal(): void {
-    this.log.push(`${this.#at} healed`);
-    const { kinesis, world } = this;
-    kinesis.faults = { ...noFaults, describeDenied: world.faults.describeDenied };
-    if (world.ordering === 'key') kinesis.placesByKey = true;
-    this.#restore();
   }
 }

@@ -3,7 +3,7 @@
  * when. Test processes only; pure.
  */
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
-import { type ModelFaults, noFaults } from './model-kinesis.ts';
+import { type ModelFaults, noFaults } from './model-request.ts';
 
 export const changes = [
   'split',

@@ -11,37 +11,17 @@ import type { Kinesis, StreamSummary } from '../../src/edges/kinesis.ts';
 import type { PreparedBody, PutRecordsAnswer, RecordAnswer } from '../../src/edges/put-protocol.ts';
 import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
 import { hashKeyMax } from '../../src/simulator/hash-key.ts';
-import { decodeAggregate } from '../../src/simulator/kpl-decoder.ts';
 import type { RandomSequence } from '../../src/simulator/random-sequence.ts';
+import {
+  type ModelFaults,
+  type ModelRequest,
+  named,
+  noFaults,
+  readRequest,
+  requestErrors,
+  type WireRecord,
+} from './model-request.ts';
 import type { VirtualTime } from './virtual-time.ts';
-
-/** What goes wrong, each as a share of what could. All may be changed at any time. */
-export interface ModelFaults {
-  recordThrottled: number;
-  recordFailed: number;
-  /** Whole requests, before anything is stored. */
-  requestFailed: number;
-  /** Answers after everything was stored. */
-  answerLost: number;
-  /** Answers that take seconds. */
-  answerLate: number;
-  /** ListShards and DescribeStreamSummary, and lists with a hole. */
-  surveyFailed: number;
-  describeDenied: boolean;
-  /** No request gets through. */
-  outage: boolean;
-}
-
-export const noFaults: Readonly<ModelFaults> = {
-  recordThrottled: 0,
-  recordFailed: 0,
-  requestFailed: 0,
-  answerLost: 0,
-  answerLate: 0,
-  surveyFailed: 0,
-  describeDenied: false,
-  outage: false,
-};
 
 export interface StoredRecord {
   /** Place in the order in which records were stored. */
@@ -55,37 +35,12 @@ export interface StoredRecord {
   readonly request: ModelRequest;
 }
 
-export interface ModelRequest {
-  readonly sentMs: number;
-  readonly body: Buffer;
-  readonly sha256: string;
-  readonly records: readonly WireRecord[];
-  answeredMs: number;
-  /** Its sender cannot know what became of it. */
-  isAmbiguous: boolean;
-}
-
-interface WireRecord {
-  readonly data: Buffer;
-  readonly partitionKey: string;
-  readonly hashKey: bigint;
-  readonly isAggregate: boolean;
-  readonly events: readonly number[];
-  readonly keys: readonly string[];
-}
-
 interface ModelShard {
   readonly id: string;
   readonly start: bigint;
   readonly end: bigint;
   isOpen: boolean;
 }
-
-/** What a request has as its error: one of each action of src/deliver/outcome.ts that other requests may follow. */
-const requestErrors = [
-  ...['ECONNREFUSED', 'InternalFailure', 'ServiceUnavailableException', 'TimeoutError', 'SomethingNewException'],
-  ...['ThrottlingException', 'LimitExceededException', 'AccessDeniedException', 'KMSDisabledException'],
-];
 
 export class ModelKinesis implements Kinesis {
   readonly stored: StoredRecord[] = [];
@@ -98,17 +53,17 @@ export class ModelKinesis implements Kinesis {
   placesByKey: boolean | undefined = true;
   recordBytesMax: number | undefined;
   requests = 0;
+  exists = false;
+  /** Somebody was told that it does not exist. */
+  isMissed = false;
+  incarnation = 0;
   /** When the stream went over to AUTO. */
   readonly autoMs: number[] = [];
   readonly #time: VirtualTime;
   readonly #dice: RandomSequence;
   #shards: ModelShard[] = [];
   #nextShard = 0;
-  #incarnation = 0;
   #createdMs = 0;
-  #exists = false;
-  /** The deletion was told to somebody. */
-  #isMissed = false;
 
   constructor(time: VirtualTime, dice: RandomSequence, shards: number) {
     this.#time = time;
@@ -116,27 +71,14 @@ export class ModelKinesis implements Kinesis {
     this.create(shards);
   }
 
-  get exists(): boolean {
-    return this.#exists;
-  }
-
-  /** Somebody was told that the stream does not exist. */
-  get isMissed(): boolean {
-    return this.#isMissed;
-  }
-
   get shardCount(): number {
     return this.#shards.filter(({ isOpen }) => isOpen).length;
   }
 
-  get incarnation(): number {
-    return this.#incarnation;
-  }
-
   create(shards: number): void {
-    this.#incarnation++;
+    this.incarnation++;
     this.#createdMs = this.#time.nowMs;
-    this.#exists = true;
+    this.exists = true;
     this.#nextShard = 0;
     const width = (hashKeyMax + 1n) / BigInt(shards);
     this.#shards = [];
@@ -146,8 +88,8 @@ export class ModelKinesis implements Kinesis {
   }
 
   delete(): void {
-    this.#exists = false;
-    this.#isMissed = false;
+    this.exists = false;
+    this.isMissed = false;
   }
 
   split(): void {
@@ -170,7 +112,7 @@ export class ModelKinesis implements Kinesis {
 
   putRecords({ body, sha256 }: PreparedBody): Promise<PutRecordsAnswer> {
     this.requests++;
-    const request = this.#read(body, sha256);
+    const request = readRequest(body, sha256, this.#time.nowMs);
     this.inFlight.add(request);
     return new Promise((resolve, reject) => {
       this.#time.after(this.#dice.next() * 20, () => {
@@ -212,7 +154,7 @@ export class ModelKinesis implements Kinesis {
       this.#time.after(this.#dice.next() * 20, () => {
         let outcome: T | Error;
         try {
-          if (!this.#exists) throw named('ResourceNotFoundException');
+          if (!this.exists) throw named('ResourceNotFoundException');
           if (this.#dice.next() < this.faults.surveyFailed) throw named('LimitExceededException');
           outcome = answer();
         } catch (error) {
@@ -227,34 +169,8 @@ export class ModelKinesis implements Kinesis {
   }
 
   #reject(error: Error, reject: (error: Error) => void): void {
-    if (error.name === 'ResourceNotFoundException') this.#isMissed = true;
+    if (error.name === 'ResourceNotFoundException') this.isMissed = true;
     reject(error);
-  }
-
-  #read(body: Buffer, sha256: string): ModelRequest {
-    const { Records: raw } = JSON.parse(body.toString('utf8')) as {
-      Records: { Data: string; PartitionKey: string; ExplicitHashKey: string }[];
-    };
-    const records = raw.map(({ Data, PartitionKey: partitionKey, ExplicitHashKey }): WireRecord => {
-      const data = Buffer.from(Data, 'base64');
-      const inside = decodeAggregate(data)?.map((event) => event as NonNullable<typeof event>);
-      return {
-        data,
-        partitionKey,
-        hashKey: BigInt(ExplicitHashKey),
-        isAggregate: inside !== undefined,
-        events: inside?.map((event) => eventOf(event.data)) ?? [eventOf(data)],
-        keys: inside?.map((event) => event.partitionKey) ?? [partitionKey],
-      };
-    });
-    return {
-      sentMs: this.#time.nowMs,
-      body,
-      sha256,
-      records,
-      answeredMs: Number.POSITIVE_INFINITY,
-      isAmbiguous: false,
-    };
   }
 
   /** A body belongs to Kinesis until the answer: a socket may read it at any time, and the signature covers it. */
@@ -264,7 +180,7 @@ export class ModelKinesis implements Kinesis {
 
   #arrived(request: ModelRequest): PutRecordsAnswer | Error {
     this.#checkBody(request);
-    if (!this.#exists) return named('ResourceNotFoundException');
+    if (!this.exists) return named('ResourceNotFoundException');
     const { outage, requestFailed, answerLost } = this.faults;
     if (outage) return named('ServiceUnavailableException');
     if (this.#dice.next() < requestFailed)
@@ -306,7 +222,7 @@ export class ModelKinesis implements Kinesis {
     const sequence = this.stored.push({
       sequence: this.stored.length,
       storedMs: this.#time.nowMs,
-      incarnation: this.#incarnation,
+      incarnation: this.incarnation,
       events,
       readable: seen.dropped === 0 && !(seen.aggregate && this.placesByKey === false),
       request,
@@ -329,13 +245,4 @@ export class ModelKinesis implements Kinesis {
     const from = others.length > 0 ? others : open;
     return from[this.#dice.below(from.length)] as ModelShard;
   }
-}
-
-/** Data of an event begins with its number. */
-function eventOf(data: Buffer): number {
-  return Number.parseInt(data.toString('latin1', 0, 12), 10);
-}
-
-function named(name: string): Error {
-  return Object.assign(new Error(name), /^E[A-Z]+$/.test(name) ? { code: name } : { name });
 }

@@ -10,12 +10,9 @@ const documented: Readonly<Record<FailureAction, readonly string[]>> = {
     'ThrottlingException',
     'LimitExceededException',
   ],
-  stop: [
-    ...['AccessDeniedException', 'ResourceNotFoundException', 'ExpiredTokenException', 'IncompleteSignature'],
-    ...['KMSAccessDeniedException', 'KMSDisabledException', 'KMSInvalidStateException', 'KMSNotFoundException'],
-    ...['KMSOptInRequired', 'NotAuthorized', 'OptInRequired', 'RequestExpired', 'UnrecognizedClientException'],
-    ...['InvalidClientTokenId', 'MissingAuthenticationTokenException', 'InvalidSignatureException'],
-  ],
+  stop: 'AccessDeniedException ResourceNotFoundException ExpiredTokenException IncompleteSignature KMSAccessDeniedException KMSDisabledException KMSInvalidStateException KMSNotFoundException KMSOptInRequired NotAuthorized OptInRequired RequestExpired UnrecognizedClientException InvalidClientTokenId MissingAuthenticationTokenException InvalidSignatureException'.split(
+    ' ',
+  ),
   refused: ['InvalidArgumentException', 'ValidationException', 'SerializationException'],
   again: ['InternalFailureException', 'InternalFailure', 'ServiceUnavailable', 'TimeoutError'],
 };

@@ -10,7 +10,7 @@ interface Rig {
   parked: number;
 }
 
-function rig(capacity = 4_096): Rig {
+function createRig(capacity = 4_096): Rig {
   const ring = tinyRing(capacity);
   const told: number[][] = [];
   const made: Rig = {
@@ -48,7 +48,7 @@ async function parkAt(t: Test, rig: Rig): Promise<void> {
 }
 
 t.test('it waits until all is judged, or for a second', async (t) => {
-  const { parking } = rig();
+  const { parking } = createRig();
   parking.begin(1_000);
   t.ok(parking.mayTake(true, 1_000));
   t.notOk(parking.mayTake(false, 1_999));
@@ -59,7 +59,7 @@ t.test('it waits until all is judged, or for a second', async (t) => {
 });
 
 t.test('all that is not delivered leaves in the order of the ring: what was read, then what was not', async (t) => {
-  const parked = rig();
+  const parked = createRig();
   enter(parked, 1, 2, 3, 4);
   const offsets = [1, 2, 3, 4].map(() => parked.ring.consumer.next());
   for (const delivered of [0, 2]) parked.ring.consumer.markDelivered(offsets[delivered] as number);
@@ -75,7 +75,7 @@ t.test('all that is not delivered leaves in the order of the ring: what was read
 });
 
 t.test('it is told once, and what comes later is set aside as well', async (t) => {
-  const parked = rig();
+  const parked = createRig();
   await parkAt(t, parked);
   parked.parking.tick(1_001);
   enter(parked, 7);
@@ -85,7 +85,7 @@ t.test('it is told once, and what comes later is set aside as well', async (t) =
 });
 
 t.test('the end tells what was read last, and then it can begin anew', async (t) => {
-  const parked = rig();
+  const parked = createRig();
   await parkAt(t, parked);
   enter(parked, 8);
   read(parked);
@@ -95,7 +95,7 @@ t.test('the end tells what was read last, and then it can begin anew', async (t)
 });
 
 t.test('thousands go in messages of bounded length', async (t) => {
-  const parked = rig(2 ** 19);
+  const parked = createRig(2 ** 19);
   enter(parked, ...Array.from({ length: 9_000 }, (_, i) => i));
   await parkAt(t, parked);
   read(parked);
