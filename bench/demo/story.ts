@@ -75,7 +75,9 @@ export class Story {
   heard(line: LogLine): void {
     const nowMs = this.#sampler.elapsedMs();
     const { breaker, from, to, cause } = line;
-    if (line.kind === 'error' && this.#failures++ === 0) this.#screen.event(nowMs, '', line.msg);
+    // Its cure, and what Node says of it, are for operators.
+    if (line.kind === 'error' && this.#failures++ === 0)
+      this.#screen.event(nowMs, '', line.msg.replace(/ [(;].*$/, ''));
     if (line.kind !== 'breaker' || to === 'half_open') return;
     const which = `breaker of the ${String(breaker)}`;
     const why = String(cause);
