@@ -20,7 +20,7 @@ import { backoffMs } from './retry.ts';
 import { RetryBudget } from './retry-budget.ts';
 
 /** An open breaker asks again this often at the least: with the probe's own time, deliveries go on within 5 s. */
-const probeMsMax = 4_000;
+const probeMsMax = 3_000;
 
 /** Whole requests that are sent again. In an outage the breaker lets far fewer pass. */
 const requestRetries = { part: 0.1, floorPerSecond: 2, windowMs: 10_000 };
