@@ -19,8 +19,8 @@ import { classifyFailure, type Failure } from './outcome.ts';
 import { backoffMs } from './retry.ts';
 import { RetryBudget } from './retry-budget.ts';
 
-/** An open breaker asks again this often at the least: with the probe's own time, deliveries go on within 5 s. */
-const probeMsMax = 3_000;
+/** An open breaker asks again this often at the least: with the probe and the draining of a backlog, all is well within 5 s. */
+const probeMsMax = 2_000;
 
 /** Whole requests that are sent again. In an outage the breaker lets far fewer pass. */
 const requestRetries = { part: 0.1, floorPerSecond: 2, windowMs: 10_000 };
