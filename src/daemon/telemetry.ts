@@ -85,9 +85,9 @@ export class Telemetry {
     const total = sumLedgers(ledgers);
     const byStream = streams.map((name, i) => {
       const { spilled, dead, bytes } = dlq(i);
-      const open = this.#ringsOf(i).map(({ breakerWord }) => Atomics.load(arena.words, breakerWord));
-      const breaker =
-        breakerStateNames[Math.max(...open.map((word) => (word === 1 ? 2 : word === 2 ? 1 : 0))) === 2 ? 1 : 0];
+      const breaker = together(
+        this.#ringsOf(i).map(({ breakerWord }) => Atomics.load(arena.words, breakerWord) as BreakerState),
+      );
       return [
         name,
         {
@@ -145,11 +145,9 @@ export class Telemetry {
 
   /** A lane's rings together: what is fullest, oldest or open among them. */
   #lane(lane: number, rings: readonly AdmissionRing[]): object {
-    const states = rings.map(({ saturation }) => saturation.state);
-    const shown = [BreakerState.open, BreakerState.halfOpen].find((state) => states.includes(state));
     return {
       lane,
-      breaker: breakerStateNames[shown ?? BreakerState.closed],
+      breaker: together(rings.map(({ saturation }) => saturation.state)),
       ringBytes: rings.reduce((sum, { ring }) => sum + ring.usedBytes(), 0),
       ringCapacity: rings.reduce((sum, { ring }) => sum + ring.capacity, 0),
       oldestMs: Math.max(...rings.map(({ ring }) => this.#oldestIn(ring))),
@@ -189,6 +187,12 @@ function sumRequests(streams: readonly Requests[]): Requests {
     records: sum('records'),
     recordsFailed: sum('recordsFailed'),
   };
+}
+
+/** Several breakers as one: open if one is, else half open if one is. */
+function together(states: readonly BreakerState[]): string {
+  const shown = [BreakerState.open, BreakerState.halfOpen].find((state) => states.includes(state));
+  return breakerStateNames[shown ?? BreakerState.closed];
 }
 
 function at<T>(list: readonly T[], index: number): T {
