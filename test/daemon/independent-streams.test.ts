@@ -51,7 +51,7 @@ t.test('spills of a stream that stays away for long do not hold back those of an
   );
   t.equal(ofStream(reached, 'orders').backlog.oldestMs, 0, 'it is told its own oldest event');
   const left = ofStream(reached, 'away');
-  t.ok(left.dlq.spilled >= 3_000 && left.backlog.oldestMs > 0, 'the other waits');
+  t.ok(left.ledger.delivered === 0 && left.backlog.oldestMs > 0, `the other waits: ${JSON.stringify(left)}`);
   t.equal(left.ledger.dlq + left.ledger.inFlight, posted);
   t.strictSame((await rig.readBack(5_000)).counts(), { lost: 0, duplicated: 0, altered: 0 });
   t.equal(await daemon.stop(), 0);
