@@ -1,4 +1,5 @@
 /** Conformance cases about PutRecords, on a stream of three shards that the cases about streams have made. Asked in this order. */
+import { getDefaultHighWaterMark } from 'node:stream';
 import {
   aNumber,
   type Case,
@@ -19,6 +20,9 @@ import {
   tooLarge,
   withoutEncryption,
 } from './conformance-put-failures.ts';
+
+/** It cuts them off after what a stream holds by default: 16 KiB up to Node 20, 64 KiB since, which is enough here. */
+const cutsAnswers = getDefaultHighWaterMark(false) <= 16_384;
 
 type Put = (name: string, records: unknown, expected: Expected) => Case;
 
@@ -63,7 +67,9 @@ function landingCases(put: Put): Case[] {
     {
       ...lands('takes 500 records in CBOR', full, ...inFirst),
       wire: 'cbor',
-      kinesalite: { because: 'kinesalite cuts answers in CBOR off after 16 KiB', ...passes(/^undecodable/) },
+      ...(cutsAnswers
+        ? { kinesalite: { because: 'kinesalite cuts answers in CBOR off after 16 KiB', ...passes(/^undecodable/) } }
+        : {}),
     },
     lands('takes a record of 1 MiB', [entry({ Data: Buffer.alloc(1024 ** 2 - 1) })], 0),
   ];
