@@ -5,7 +5,7 @@ import { drained, Rig, until } from './running.ts';
 t.test('without faults every event arrives once, unchanged, and the books balance', async (t) => {
   const rig = await Rig.start(t);
   const daemon = await rig.daemon();
-  const count = 200_000;
+  const count = 2_000_000;
   t.match(await rig.send(daemon.socket, 0, count), { accepted: count, refused: 0 });
   const ledger = await until(() => daemon.ledger(), drained(count));
   t.match(ledger, { received: count, accepted: count, refused: 0, delivered: count, dropped: 0 });
