@@ -1,6 +1,6 @@
 /**
  * Lane: a fleet of daemons loses its endpoint for a minute and finds it again. It heals by itself within two minutes, sends few
- * requests again over health, outage and healing, and does not come back all at once: what the endpoint sees is counted every 100 ms.
+ * requests again over outage and healing, and does not come back all at once: what the endpoint sees is counted every 100 ms.
  *
  * ```
  *   8 senders ─▶ 8 daemons ─▶ one simulator         load ──▶ outage: the port is closed ──▶ healing: no backlog, no breaker open
@@ -114,15 +114,18 @@ async function countRequests(rig: Rig, backMs: number, counting: { readonly ende
 }
 
 /**
- * Over as long a time before the outage, the outage, and the healing. In the outage itself nothing is sent for the first time, since
- * the breakers are open: the probes are all there is.
+ * Over outage and healing. In the outage nothing is sent for the first time, since the breakers are open, and the probes are all
+ * there is: the longer it lasts, the larger their share. Beside it, the same with as long a time of health before.
  */
 function checkAgain(lane: Lane, start: Sendings, before: Sendings, after: Sendings): void {
-  const again = after.again - start.again;
-  const first = after.sent - start.sent - again;
-  const found = `${again} of ${first}, ${((100 * again) / first).toFixed(2)} %`;
-  lane.figure('of outage and healing alone', `${again} of ${after.sent - before.sent - again}`);
-  lane.check(`sent again: at most ${100 * againShareMax} % of first sendings`, again <= againShareMax * first, found);
+  const found = (from: Sendings): { share: number; text: string } => {
+    const again = after.again - from.again;
+    const first = after.sent - from.sent - again;
+    return { share: again / first, text: `${again} of ${first}, ${((100 * again) / first).toFixed(2)} %` };
+  };
+  const { share, text } = found(before);
+  lane.check(`sent again: at most ${100 * againShareMax} % of first sendings`, share <= againShareMax, text);
+  lane.figure('the same with the health before', found(start).text);
 }
 
 function checkBursts(lane: Lane, slots: Slots, healMs: number): void {
