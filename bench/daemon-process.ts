@@ -29,7 +29,12 @@ export interface StreamStatus {
   readonly ledger: Ledger;
   readonly breaker: 'closed' | 'open' | 'half_open';
   /** PutRecords since the start: answered, failed as a whole, and sent again after that. */
-  readonly requests: { readonly answered: number; readonly failed: number; readonly again: number };
+  readonly requests: {
+    readonly answered: number;
+    readonly failed: number;
+    readonly again: number;
+    readonly probes: number;
+  };
   readonly dlq: { readonly spilled: number; readonly dead: number; readonly bytes: number };
 }
 

@@ -43,7 +43,7 @@ interface Backlog {
 }
 
 /** One stream's, or all streams', PutRecords requests over all lanes. */
-type Requests = Pick<LogFields<'requests'>, 'answered' | 'failed' | 'again' | 'records' | 'recordsFailed'>;
+type Requests = Pick<LogFields<'requests'>, 'answered' | 'failed' | 'again' | 'probes' | 'records' | 'recordsFailed'>;
 
 export class Telemetry {
   readonly #parts: TelemetryParts;
@@ -124,6 +124,7 @@ export class Telemetry {
       answered: ledger.laneSum(stream, LaneCounter.requests),
       failed: ledger.laneSum(stream, LaneCounter.requestsFailed),
       again: ledger.laneSum(stream, LaneCounter.requestsAgain),
+      probes: ledger.laneSum(stream, LaneCounter.probes),
       records: ledger.laneSum(stream, LaneCounter.records),
       recordsFailed: ledger.laneSum(stream, LaneCounter.recordsFailed),
     };
@@ -184,6 +185,7 @@ function sumRequests(streams: readonly Requests[]): Requests {
     answered: sum('answered'),
     failed: sum('failed'),
     again: sum('again'),
+    probes: sum('probes'),
     records: sum('records'),
     recordsFailed: sum('recordsFailed'),
   };

@@ -60,6 +60,8 @@ export interface DeliveryContext {
   lingered(waitUs: number, events: number): void;
   recordsFailed(count: number): void;
   requestFailed(failure: Failure): void;
+  /** A breaker's probe was answered, or failed. */
+  probed(failure: Failure | undefined): void;
   breakerMoved(from: BreakerState, to: BreakerState, cause: string): void;
   /** What is known of the stream has changed: its open shards (0: unknown), how it places records, its record limit. */
   surveyed(cause: string, shards: number, placesByKey: boolean | undefined, recordBytesMax: number | undefined): void;

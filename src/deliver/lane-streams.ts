@@ -105,6 +105,11 @@ function contextOf(
       counters.add(stream, LaneCounter.requestsFailed, 1);
       report({ type: 'request_failed', stream, code, message });
     },
+    probed: (failure) => {
+      counters.add(stream, LaneCounter.probes, 1);
+      if (failure !== undefined)
+        report({ type: 'request_failed', stream, code: failure.code, message: failure.message });
+    },
     breakerMoved: (from, to, cause) => {
       // Pairs with admission's Atomics.load; nothing rides on it.
       Atomics.store(arena.words, breakerWord, to);

@@ -5,10 +5,13 @@
  * ```
  *   free ─ begin ▶ building ─ send ▶ in flight ─ answered ────────▶ judged by the delivery, then free
  *     ▲                                 │  ▲  └── refused for good ▶ taken apart by the delivery, then free
- *     │                          failed │  │ backoff over, breaker closed, budget left; or as the half-open breaker's probe
+ *     │                          failed │  │ backoff over, breaker closed, budget left; or first behind a probe
  *     │                                 ▼  │
  *     └───────── past the deadline ─── held
  * ```
+ * A half-open breaker first sends a probe without records, which Kinesis answers with a complaint as soon as it can be reached and
+ * lets us in; one request follows it, and decides. So an outage, however long, sees no event again and again.
+ *
  * Memory is bounded by the number of batches: while all are in flight or held, {@link mayBegin} says no.
  */
 import type { Batch } from '../batch/batch.ts';
@@ -19,7 +22,7 @@ import { classifyFailure, type Failure } from './outcome.ts';
 import { backoffMs } from './retry.ts';
 import { RetryBudget } from './retry-budget.ts';
 
-/** An open breaker asks again this often at the least: with the probe and the draining of a backlog, all is well within 5 s. */
+/** An open breaker probes this often at the least: with the probe and the draining of a backlog, all is well within 5 s. */
 const probeMsMax = 2_000;
 
 /** Whole requests that are sent again. In an outage the breaker lets far fewer pass. */
@@ -49,6 +52,8 @@ export class Requests {
   /** Batches whose request failed as a whole, with the time when they may go again. */
   readonly #held: { batch: Batch; dueMs: number }[] = [];
   #failures = 0;
+  /** Half-open: what has become of its probe. */
+  #probe: 'due' | 'asked' | 'answered' = 'due';
   /** Why nothing may be sent although Kinesis would take it; empty: it may. */
   #stopped = '';
 
@@ -67,7 +72,7 @@ export class Requests {
     );
   }
 
-  /** Whether a batch can be begun. A half-open breaker lets one pass. */
+  /** Whether a batch can be begun. A half-open breaker lets one pass behind its probe. */
   mayBegin(): boolean {
     return (
       this.#free.length > 0 && this.#mayPass && (this.#breaker.state === BreakerState.closed || this.#held.length === 0)
@@ -77,7 +82,8 @@ export class Requests {
   /** Whether the breaker lets a request through: half-open, one at a time. */
   get #mayPass(): boolean {
     const { state } = this.#breaker;
-    return state === BreakerState.closed || (state === BreakerState.halfOpen && this.#inFlight.size === 0);
+    if (state === BreakerState.closed) return true;
+    return state === BreakerState.halfOpen && this.#probe === 'answered' && this.#inFlight.size === 0;
   }
 
   /** A cleared batch; only while {@link mayBegin}. */
@@ -125,10 +131,11 @@ export class Requests {
     this.#parts.ctx.progress();
   }
 
-  /** Sends held batches again that are due. With an open breaker, one as a probe. Returns when it wants to be called again. */
+  /** Sends held batches again that are due; half-open, a probe and then one of them. Returns when it wants to be called again. */
   tick(nowMs: number): number {
     const breaker = this.#breaker;
-    if (this.#stopped === '' && breaker.state === BreakerState.open) breaker.tryProbe(nowMs, 'the wait is over');
+    if (this.#stopped === '' && breaker.tryProbe(nowMs, 'the wait is over')) this.#probe = 'due';
+    if (breaker.state === BreakerState.halfOpen && this.#probe === 'due' && this.#inFlight.size === 0) this.#ask();
     let nextMs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < this.#held.length; i++) {
       const { batch, dueMs } = this.#held[i] as { batch: Batch; dueMs: number };
@@ -136,11 +143,11 @@ export class Requests {
         this.#held.splice(i--, 1);
         continue;
       }
-      const probing = this.#mayPass && breaker.state === BreakerState.halfOpen;
-      const due = probing || (this.#mayPass && dueMs <= nowMs);
+      const decides = this.#mayPass && breaker.state === BreakerState.halfOpen;
+      const due = decides || (this.#mayPass && dueMs <= nowMs);
       const isFree = batch.attempts === 0;
-      // A probe goes in any case, and is counted.
-      if (due && (isFree || this.#budget.mayRetry(1, nowMs) || probing)) {
+      // What decides goes in any case, and is counted.
+      if (due && (isFree || this.#budget.mayRetry(1, nowMs) || decides)) {
         this.#held.splice(i--, 1);
         this.send(batch);
       } else if (breaker.state === BreakerState.closed) {
@@ -163,6 +170,22 @@ export class Requests {
   abandon(): void {
     for (const batch of this.#inFlight) batch.abandoned = true;
     for (const { batch } of this.#held.splice(0)) this.release(batch);
+  }
+
+  #ask(): void {
+    const { ctx } = this.#parts;
+    this.#probe = 'asked';
+    const settle = (failure?: Failure): void => {
+      const isThere = failure === undefined || judges(failure);
+      ctx.probed(isThere ? undefined : failure);
+      this.#probe = 'answered';
+      if (!isThere) this.#breaker.fail(ctx.clock.nowMs(), failure.code);
+      ctx.progress();
+    };
+    ctx.kinesis.probe().then(
+      () => settle(),
+      (error: unknown) => settle(classifyFailure(error)),
+    );
   }
 
   #answered(batch: Batch, { Records: records }: PutRecordsAnswer, startUs: number): void {
@@ -194,11 +217,16 @@ export class Requests {
     ctx.progress();
   }
 
-  #blame({ action, code }: Failure, nowMs: number): void {
-    // Kinesis is there and judges: that is all a probe asks.
-    if (action === 'refused' || action === 'slow') return this.#breaker.succeed(code);
+  #blame(failure: Failure, nowMs: number): void {
+    const { action, code } = failure;
+    if (judges(failure)) return this.#breaker.succeed(code);
     this.#failures++;
     this.#breaker.fail(nowMs, code);
     if (action === 'stop' || this.#failures >= this.#parts.ctx.options.failures) this.#breaker.trip(nowMs, code);
   }
+}
+
+/** Whether a failure shows that Kinesis is there, lets us in, and judges what it is sent. */
+function judges({ action }: Failure): boolean {
+  return action === 'refused' || action === 'slow';
 }

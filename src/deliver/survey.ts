@@ -38,6 +38,9 @@ export interface Findings {
   readonly answered: boolean;
 }
 
+/** What a survey asks of Kinesis. */
+export type Questions = Pick<Kinesis, 'describe' | 'listShards'>;
+
 export class Survey {
   /** The open shards; undefined: not known. */
   ranges: ShardRanges | undefined;
@@ -48,7 +51,7 @@ export class Survey {
   asked = false;
   /** How often it has asked: an answer tells nothing of what was stored after the question. */
   rounds = 0;
-  readonly #kinesis: Kinesis;
+  readonly #kinesis: Questions;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #after: After;
@@ -71,7 +74,12 @@ export class Survey {
   #closed = false;
 
   constructor(
-    { kinesis, clock, random, after }: Pick<DeliveryContext, 'kinesis' | 'clock' | 'random' | 'after'>,
+    {
+      kinesis,
+      clock,
+      random,
+      after,
+    }: Pick<DeliveryContext, 'clock' | 'random' | 'after'> & { readonly kinesis: Questions },
     onFindings: (findings: Findings) => void,
   ) {
     this.#kinesis = kinesis;

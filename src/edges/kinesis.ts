@@ -29,6 +29,11 @@ export interface StreamSummary {
 /** What the delivery loop needs of Kinesis. Calls reject with the SDK's or the network's error. */
 export interface Kinesis {
   putRecords(body: PreparedBody): Promise<PutRecordsAnswer>;
+  /**
+   * PutRecords without records, on the way and with the rights of those with records. Kinesis checks who asks, and then
+   * rejects it with a ValidationException.
+   */
+  probe(): Promise<void>;
   describe(): Promise<StreamSummary>;
   /** All open shards; with `closed`, also those that were split or merged and still hold records. */
   listShards(closed: boolean): Promise<ShardRange[]>;
@@ -43,6 +48,9 @@ export function openKinesis(target: KinesisTarget): Kinesis {
       (await client.send(
         new PutRecordsCommand({ ...name, Records: [], [prepared]: body } as never),
       )) as PutRecordsAnswer,
+    probe: async () => {
+      await client.send(new PutRecordsCommand({ ...name, Records: [] }));
+    },
     describe: async () => {
       const { StreamDescriptionSummary: summary } = await client.send(new DescribeStreamSummaryCommand(name));
       return {

@@ -49,8 +49,10 @@ export const LaneCounter = {
   bodyBytes: 8,
   /** Sent again after they had failed as a whole. */
   requestsAgain: 9,
+  /** Requests without records, by which an open breaker finds out whether Kinesis is back. */
+  probes: 10,
 } as const;
-export const laneCounters = 10;
+export const laneCounters = 11;
 
 const header = 128;
 

@@ -186,6 +186,10 @@ export const logKinds = {
       answered: { type: 'number', says: 'requests that Kinesis answered, with whatever judgement of their records' },
       failed: { type: 'number', says: 'requests that failed as a whole' },
       again: { type: 'number', says: 'sendings of a request that had failed as a whole' },
+      probes: {
+        type: 'number',
+        says: 'requests without records, by which an open breaker finds out whether Kinesis is back',
+      },
       records: { type: 'number', says: 'records in answered requests' },
       recordsFailed: { type: 'number', says: 'records that Kinesis refused in them' },
       stream,

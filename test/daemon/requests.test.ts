@@ -13,14 +13,17 @@ t.test('requests that are answered, that fail and that are sent again are counte
 
   await rig.simulator.faults({ share500: 1 });
   await rig.send(daemon.socket, 1_000, 1_001);
-  await until(requests, (now) => (now?.again ?? 0) >= 2);
+  const open = await until(requests, (now) => (now?.probes ?? 0) >= 2);
+  const later = await until(requests, (now) => (now?.probes ?? 0) >= 4);
+  t.equal(later?.again, open?.again, 'an open breaker sends no event');
   await rig.simulator.faults({});
   await until(() => daemon.ledger(), drained(1_001));
   const healed = await requests();
   t.equal(healed?.answered, (well?.answered ?? 0) + 1);
   t.equal(healed?.failed, healed?.again, 'each failure was made good by one sending');
   const { requests: seen } = await rig.simulator.stats();
-  t.equal(seen['PutRecords'], (healed?.answered ?? 0) + (healed?.failed ?? 0), 'as the simulator counts them');
+  const { answered = 0, failed = 0, probes = 0 } = healed ?? {};
+  t.equal(seen['PutRecords'], answered + failed + probes, 'as the simulator counts them');
   const line = await daemon.line(({ kind, again }) => kind === 'requests' && again === healed?.again);
   t.match(line, { ...healed, recordsFailed: 0 });
 });

@@ -35,6 +35,28 @@ t.test('an open breaker lets nothing pass but its probes', async (t) => {
   }
 });
 
+t.test(
+  'an outage, however long, is asked by probes without events, and ends with the first that is answered',
+  async (t) => {
+    const changes = [{ atMs: 250, change: 'outage' } as const];
+    for (const { run } of await holds(t, { changes, healMs: 25_000 })) {
+      const opened = run.log.findIndex((line) => line.includes('breaker 0>1'));
+      const answered = run.log.findIndex(
+        (line) => line.includes('probed ValidationException') || line.includes('probed well'),
+      );
+      t.ok(opened >= 0 && answered > opened);
+      const outage = run.log.slice(opened, answered);
+      t.strictSame(
+        outage.filter((line) => line.includes(' put ')),
+        [],
+      );
+      // Every 2 s at the least, and twice as often by the jitter at the most.
+      const probes = outage.filter((line) => line.includes('probed ServiceUnavailableException')).length;
+      t.ok(probes >= 10 && probes <= 30, `${probes} probes`);
+    }
+  },
+);
+
 t.test('a lane whose requests are all out waits for an answer, and does not spin until it comes', async (t) => {
   await holds(t, { batches: 2, batchRecords: 2, faults: { ...noFaults, answerLate: 1, recordFailed: 0.2 } });
   await holds(t, { ordering: 'key', batches: 2, batchRecords: 2, faults: { ...noFaults, answerLate: 1 } });

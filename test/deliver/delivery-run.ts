@@ -111,6 +111,7 @@ export class DeliveryRun {
       consumer: this.#ring.consumer,
       kinesis: {
         putRecords: (body) => this.#put(body),
+        probe: () => this.#probe(),
         describe: () => this.kinesis.describe(),
         listShards: (closed) => this.kinesis.listShards(closed),
         destroy: () => {},
@@ -130,6 +131,7 @@ export class DeliveryRun {
       sentAgain: () => undefined,
       recordsFailed: () => {},
       requestFailed: ({ code }) => this.log.push(`${this.#at} request ${code}`),
+      probed: (failure) => this.log.push(`${this.#at} probed ${failure?.code ?? 'well'}`),
       breakerMoved: (from, to, cause) => this.log.push(`${this.#at} breaker ${from}>${to} ${cause}`),
       surveyed: (cause) => this.log.push(`${this.#at} survey ${cause}`),
       progress: () => this.#schedule(),
@@ -138,6 +140,11 @@ export class DeliveryRun {
 
   get #at(): string {
     return (this.time.nowMs - startMs).toFixed(1);
+  }
+
+  #probe(): Promise<void> {
+    if (this.kinesis.inFlight.size > 0) this.broken.push('a probe beside requests');
+    return this.kinesis.probe();
   }
 
   #put(body: Parameters<ModelKinesis['putRecords']>[0]): ReturnType<ModelKinesis['putRecords']> {

@@ -53,6 +53,7 @@ export class ModelKinesis implements Kinesis {
   placesByKey: boolean | undefined = true;
   recordBytesMax: number | undefined;
   requests = 0;
+  probes = 0;
   exists = false;
   /** Somebody was told that it does not exist. */
   isMissed = false;
@@ -129,6 +130,14 @@ export class ModelKinesis implements Kinesis {
     });
   }
 
+  /** As Kinesis does: who it lets in hears that something is missing. */
+  probe(): Promise<void> {
+    this.probes++;
+    return this.#asked(() => {
+      throw this.#unwell() ?? named('ValidationException');
+    }, 0);
+  }
+
   describe(): Promise<StreamSummary> {
     return this.#asked(() => {
       if (this.faults.describeDenied) throw named('AccessDeniedException');
@@ -149,13 +158,13 @@ export class ModelKinesis implements Kinesis {
 
   destroy(): void {}
 
-  #asked<T>(answer: () => T): Promise<T> {
+  #asked<T>(answer: () => T, failed = this.faults.surveyFailed): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#time.after(this.#dice.next() * 20, () => {
         let outcome: T | Error;
         try {
           if (!this.exists) throw named('ResourceNotFoundException');
-          if (this.#dice.next() < this.faults.surveyFailed) throw named('LimitExceededException');
+          if (this.#dice.next() < failed) throw named('LimitExceededException');
           outcome = answer();
         } catch (error) {
           outcome = error as Error;
@@ -181,17 +190,23 @@ export class ModelKinesis implements Kinesis {
   #arrived(request: ModelRequest): PutRecordsAnswer | Error {
     this.#checkBody(request);
     if (!this.exists) return named('ResourceNotFoundException');
-    const { outage, requestFailed, answerLost } = this.faults;
-    if (outage) return named('ServiceUnavailableException');
-    if (this.#dice.next() < requestFailed)
-      return named(requestErrors[this.#dice.below(requestErrors.length)] as string);
+    const unwell = this.#unwell();
+    if (unwell !== undefined) return unwell;
     if (request.records.some(({ events }) => events.some((event) => this.poison.has(event)))) {
       return named('InvalidArgumentException');
     }
-    request.isAmbiguous = this.#dice.next() < answerLost;
+    request.isAmbiguous = this.#dice.next() < this.faults.answerLost;
     const answers = this.#store(request);
     if (!request.isAmbiguous) return { Records: answers };
     return this.#dice.next() < 0.5 ? named('ECONNRESET') : { Records: answers.slice(1) };
+  }
+
+  /** Why a request is not looked at. */
+  #unwell(): Error | undefined {
+    const { outage, requestFailed } = this.faults;
+    if (outage) return named('ServiceUnavailableException');
+    if (this.#dice.next() >= requestFailed) return undefined;
+    return named(requestErrors[this.#dice.below(requestErrors.length)] as string);
   }
 
   #store(request: ModelRequest): RecordAnswer[] {

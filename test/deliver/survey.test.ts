@@ -1,14 +1,14 @@
 import t, { type Test } from 'tap';
 import { hashKeyWords } from '../../src/batch/hash-key.ts';
 import type { ShardRange } from '../../src/batch/shard-ranges.ts';
-import { type Findings, Survey } from '../../src/deliver/survey.ts';
-import { type Kinesis, placesByKey, type StreamSummary } from '../../src/edges/kinesis.ts';
+import { type Findings, type Questions, Survey } from '../../src/deliver/survey.ts';
+import { placesByKey, type StreamSummary } from '../../src/edges/kinesis.ts';
 import { VirtualTime } from './virtual-time.ts';
 
 const hashKeyMax = 2n ** 128n - 1n;
 
 /** A stream that answers at once; what it says, and which questions it was asked when, the tests set and read. */
-class SaidStream implements Kinesis {
+class SaidStream implements Questions {
   readonly asked: string[] = [];
   summary: StreamSummary | Error = { createdMs: 1, placesByKey: true, recordBytesMax: 2_048 };
   open: ShardRange[] | Error = evenly('a', 'b');
@@ -30,12 +30,6 @@ class SaidStream implements Kinesis {
     if (this.open instanceof Error) throw this.open;
     return closed ? [...this.open, ...this.closed] : this.open;
   };
-
-  putRecords = async (): Promise<never> => {
-    throw new Error('a survey sends nothing');
-  };
-
-  destroy(): void {}
 
   /** When it was surveyed. */
   get rounds(): number[] {

@@ -80,20 +80,22 @@ function isWell({ ledger, backlog, streams, lanes }: Status): boolean {
   return ledger.dlq === 0 && backlog.oldestMs < oldestMsMax && closed && lanes.every((row) => row.breaker === 'closed');
 }
 
-/** Requests in all, and those of them that had failed before. */
+/** Requests with records in all, those of them that had failed before, and beside them the probes without records. */
 interface Sendings {
   readonly sent: number;
   readonly again: number;
+  readonly probes: number;
 }
 
 async function totals(members: readonly Member[]): Promise<Sendings> {
-  let [sent, again] = [0, 0];
+  let [sent, again, probes] = [0, 0, 0];
   for (const { daemon } of members) {
     const requests = (await daemon.status()).streams['orders']?.requests;
     sent += (requests?.answered ?? 0) + (requests?.failed ?? 0);
     again += requests?.again ?? 0;
+    probes += requests?.probes ?? 0;
   }
-  return { sent, again };
+  return { sent, again, probes };
 }
 
 /** What the endpoint gets, slot by slot, until it is told to end. */
@@ -114,8 +116,8 @@ async function countRequests(rig: Rig, backMs: number, counting: { readonly ende
 }
 
 /**
- * Over outage and healing. In the outage nothing is sent for the first time, since the breakers are open, and the probes are all
- * there is: the longer it lasts, the larger their share. Beside it, the same with as long a time of health before.
+ * Over outage and healing. In the outage the breakers are open and nothing is sent, neither for the first time nor again: what is
+ * asked then are probes without records. Beside it, the same with as long a time of health before.
  */
 function checkAgain(lane: Lane, start: Sendings, before: Sendings, after: Sendings): void {
   const found = (from: Sendings): { share: number; text: string } => {
@@ -126,6 +128,7 @@ function checkAgain(lane: Lane, start: Sendings, before: Sendings, after: Sendin
   const { share, text } = found(before);
   lane.check(`sent again: at most ${100 * againShareMax} % of first sendings`, share <= againShareMax, text);
   lane.figure('the same with the health before', found(start).text);
+  lane.figure('probes without records', after.probes - before.probes);
 }
 
 function checkBursts(lane: Lane, slots: Slots, healMs: number): void {
