@@ -10,7 +10,6 @@ import type { ShardRange } from '../../src/batch/shard-ranges.ts';
 import type { Kinesis, StreamSummary } from '../../src/edges/kinesis.ts';
 import type { PreparedBody, PutRecordsAnswer, RecordAnswer } from '../../src/edges/put-protocol.ts';
 import { unpackAsConsumer } from '../../src/simulator/consumer.ts';
-import { hashKeyMax } from '../../src/simulator/hash-key.ts';
 import type { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import {
   type ModelFaults,
@@ -21,6 +20,7 @@ import {
   requestErrors,
   type WireRecord,
 } from './model-request.ts';
+import { ModelShards } from './model-shards.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
 export interface StoredRecord {
@@ -33,13 +33,6 @@ export interface StoredRecord {
   /** A consumer gets its events to see. */
   readonly readable: boolean;
   readonly request: ModelRequest;
-}
-
-interface ModelShard {
-  readonly id: string;
-  readonly start: bigint;
-  readonly end: bigint;
-  isOpen: boolean;
 }
 
 export class ModelKinesis implements Kinesis {
@@ -62,30 +55,25 @@ export class ModelKinesis implements Kinesis {
   readonly autoMs: number[] = [];
   readonly #time: VirtualTime;
   readonly #dice: RandomSequence;
-  #shards: ModelShard[] = [];
-  #nextShard = 0;
+  readonly #shards: ModelShards;
   #createdMs = 0;
 
   constructor(time: VirtualTime, dice: RandomSequence, shards: number) {
     this.#time = time;
     this.#dice = dice;
+    this.#shards = new ModelShards(dice);
     this.create(shards);
   }
 
   get shardCount(): number {
-    return this.#shards.filter(({ isOpen }) => isOpen).length;
+    return this.#shards.openCount;
   }
 
   create(shards: number): void {
     this.incarnation++;
     this.#createdMs = this.#time.nowMs;
     this.exists = true;
-    this.#nextShard = 0;
-    const width = (hashKeyMax + 1n) / BigInt(shards);
-    this.#shards = [];
-    for (let i = 0; i < shards; i++) {
-      this.#open(BigInt(i) * width, i === shards - 1 ? hashKeyMax : BigInt(i + 1) * width - 1n);
-    }
+    this.#shards.create(shards);
   }
 
   delete(): void {
@@ -94,21 +82,11 @@ export class ModelKinesis implements Kinesis {
   }
 
   split(): void {
-    const shard = this.#anyOpen();
-    if (shard.end - shard.start < 1_000n) return;
-    const middle = shard.start + ((shard.end - shard.start) * BigInt(1 + this.#dice.below(98))) / 100n;
-    shard.isOpen = false;
-    this.#open(shard.start, middle);
-    this.#open(middle + 1n, shard.end);
+    this.#shards.split();
   }
 
   merge(): void {
-    const left = this.#anyOpen();
-    const right = this.#shards.find(({ isOpen, start }) => isOpen && start === left.end + 1n);
-    if (right === undefined) return;
-    left.isOpen = false;
-    right.isOpen = false;
-    this.#open(left.start, right.end);
+    this.#shards.merge();
   }
 
   putRecords({ body, sha256 }: PreparedBody): Promise<PutRecordsAnswer> {
@@ -150,7 +128,7 @@ export class ModelKinesis implements Kinesis {
     return this.#asked(() => {
       const hole = this.#dice.next() < this.faults.surveyFailed;
       return this.#shards
-        .filter(({ isOpen }) => closed || isOpen)
+        .list(closed)
         .slice(hole && !closed ? 1 : 0)
         .map(({ id, start, end }) => ({ shardId: id, startingHashKey: `${start}`, endingHashKey: `${end}` }));
     });
@@ -232,7 +210,7 @@ export class ModelKinesis implements Kinesis {
       if (dice < recordThrottled + recordFailed) return { ErrorCode: 'InternalFailure' };
     }
     const { data, partitionKey, hashKey, events } = record;
-    const shard = this.placesByKey === false ? this.#anyOpen(astray ? hashKey : -1n) : this.#shardOf(hashKey);
+    const shard = this.placesByKey === false ? this.#shards.any(astray ? hashKey : -1n) : this.#shards.of(hashKey);
     const seen = unpackAsConsumer(data, partitionKey, `${hashKey}`, shard.start, shard.end);
     const sequence = this.stored.push({
       sequence: this.stored.length,
@@ -243,21 +221,5 @@ export class ModelKinesis implements Kinesis {
       request,
     });
     return { ShardId: shard.id, SequenceNumber: `${sequence - 1}` };
-  }
-
-  #open(start: bigint, end: bigint): void {
-    this.#shards.push({ id: `shardId-${`${this.#nextShard++}`.padStart(12, '0')}`, start, end, isOpen: true });
-  }
-
-  #shardOf(hashKey: bigint): ModelShard {
-    return this.#shards.find(({ isOpen, start, end }) => isOpen && start <= hashKey && hashKey <= end) as ModelShard;
-  }
-
-  /** An open shard, other than that of `not` where there is another. */
-  #anyOpen(not = -1n): ModelShard {
-    const open = this.#shards.filter(({ isOpen }) => isOpen);
-    const others = open.filter(({ start, end }) => not < start || end < not);
-    const from = others.length > 0 ? others : open;
-    return from[this.#dice.below(from.length)] as ModelShard;
   }
 }
