@@ -46,11 +46,23 @@ import { StateLock } from './state-lock.ts';
 import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
+/**
+ * Longest that the start waits until what earlier runs left on disk is counted; the rest is counted beside the work. What an
+ * ordinary stop leaves is through by then, and a start that takes events at once is worth more than a complete status.
+ */
+const indexWithinMs = 100;
+
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
 const refreshMs = 10;
 
 /** What the DLQ reports while all is well; the rest an operator should see. */
-const routineChanges: ReadonlySet<string> = new Set(['recovered', 'room', 'segment_sealed', 'segment_removed']);
+const routineChanges: ReadonlySet<string> = new Set([
+  'recovered',
+  'indexing',
+  'room',
+  'segment_sealed',
+  'segment_removed',
+]);
 
 const overflowReasons = {
   saturated: Reason.saturated,
@@ -512,6 +524,7 @@ export class Daemon {
         dlqEvents: (stream) => this.#dlq.holdings(stream).spilled + this.#dlq.holdings(stream).dead,
       }),
       dlq: (stream) => this.#dlq.holdings(stream),
+      index: () => this.#dlq.indexProgress,
     });
   }
 
@@ -532,11 +545,11 @@ export class Daemon {
     }
   }
 
-  async #openDlq(): Promise<Dlq> {
+  #openDlq(): Promise<Dlq> {
     const { config, clock, random, log } = this.#options;
     const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
     const { dlqBlocks, replayWindows } = this.#plan;
-    const dlq = await openDlq({
+    return openDlq({
       directory: join(config.daemon.stateDir, 'dlq'),
       maxBytes,
       segmentBytes,
@@ -558,6 +571,8 @@ export class Daemon {
       },
       randomWord: () => random.bytes(4).readUInt32LE(0),
       eventBytesMax: config.streams.map(({ recordBytesMax }) => recordBytesMax),
+      indexWithinMs,
+      onFound: (stream, events) => this.#counters.add(stream, MainCounter.recovered, events),
       onUnreadable: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
       onEvent: ({ change, events, bytes, segment, ...rest }) => {
         const level = routineChanges.has(change) ? 'info' : 'warn';
@@ -569,10 +584,5 @@ export class Daemon {
         });
       },
     });
-    config.streams.forEach((_, stream) => {
-      const { spilled, dead } = dlq.holdings(stream);
-      this.#counters.add(stream, MainCounter.recovered, spilled + dead);
-    });
-    return dlq;
   }
 }

@@ -19,6 +19,8 @@
  * | replaying | behind, to DLQ | the replayer alone fills the rings, oldest first                                     |
  * | joining   | nowhere: held  | the last spills enter the rings: then new events may follow them                     |
  *
+ * A start before all spills of earlier runs are counted is one with spills: there may be some, and nothing may pass them.
+ *
  * So the DLQ has what a ring had before what came later, and a ring never has an event before an older one of its key. What was
  * replayed and comes back while parking is still on disk: it is not appended, the replay goes back to it. Held senders feel
  * back-pressure: while parking for as long as requests under way are waited for (the lanes: at most a second) and the DLQ takes
@@ -65,7 +67,10 @@ export interface OrderedSpillParts {
   readonly isUnavailable: () => boolean;
   /** The oldest event in a ring is past the deadline. */
   readonly isOverdue: () => boolean;
+  /** Of what is known: see {@link isCounted}. */
   readonly spilled: () => { readonly events: number; readonly bytes: number };
+  /** No more spills of earlier runs can turn up. */
+  readonly isCounted: () => boolean;
   readonly replay: {
     /** It reads; it must not go back now. */
     readonly isLoading: boolean;
@@ -86,7 +91,7 @@ export class OrderedSpill {
   constructor(parts: OrderedSpillParts) {
     this.#parts = parts;
     this.#sinceMs = parts.nowMs();
-    this.#state = parts.spilled().events > 0 ? 'replaying' : 'direct';
+    this.#state = parts.spilled().events > 0 || !parts.isCounted() ? 'replaying' : 'direct';
   }
 
   get state(): OrderState {
@@ -197,7 +202,7 @@ export class OrderedSpill {
     const nowMs = this.#parts.nowMs();
     if (this.#state === 'replaying') {
       const isNear = events === 0 || (bytes <= joinBytesMax && nowMs >= this.#joinAfterMs);
-      if (!this.mayReplay || !isNear) return;
+      if (!this.mayReplay || !isNear || !this.#parts.isCounted()) return;
       this.#move('joining', 'little is left');
     }
     if (events === 0) return this.#move('direct', 'all is in the rings');

@@ -52,6 +52,7 @@ function createOrder(parts: OrdersParts, stream: number): OrderedSpill {
       const { spilled, spilledBytes } = dlq.holdings(stream);
       return { events: spilled, bytes: spilledBytes };
     },
+    isCounted: () => dlq.isIndexed,
     replay: replays[stream] as StreamReplay,
     moved: (from, to, cause) => {
       admission.refresh();

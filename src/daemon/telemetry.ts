@@ -33,6 +33,8 @@ export interface TelemetryParts {
   readonly ledger: LedgerReader;
   readonly latency: LatencyRecorder;
   readonly dlq: (stream: number | undefined) => DlqHoldings;
+  /** Segments that earlier runs left, and how many of them are in the books. */
+  readonly index: () => { readonly segments: number; readonly indexed: number };
 }
 
 /** One stream's, or all streams', acknowledged and not yet delivered events. */
@@ -80,7 +82,7 @@ export class Telemetry {
 
   /** The document that `GET /v1/status` answers. */
   status(state: string): object {
-    const { ledger, streams, rings, nowMs, startedMs, dlq, arena } = this.#parts;
+    const { ledger, streams, rings, nowMs, startedMs, dlq, index, arena } = this.#parts;
     const ledgers = ledger.read();
     const total = sumLedgers(ledgers);
     const byStream = streams.map((name, i) => {
@@ -105,6 +107,7 @@ export class Telemetry {
       ledger: total,
       backlog: this.#backlog(total, undefined),
       streams: Object.fromEntries(byStream),
+      index: index(),
       lanes: Array.from({ length: rings.length / streams.length }, (_, lane) =>
         this.#lane(lane, rings.slice(lane * streams.length, (lane + 1) * streams.length)),
       ),

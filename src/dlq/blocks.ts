@@ -6,8 +6,9 @@
  * are kept until they are synced, and given back earlier (oldest first) only when the pool runs dry and the policy allows.
  */
 import { assert } from '../base/assert.ts';
+import type { Kind } from './layout.ts';
 import type { BlockArea } from './options.ts';
-import { Tally } from './tally.ts';
+import { type Tally, tallyOf } from './tally.ts';
 
 /** What one write takes. Mutable: one object per block, reused by nobody. */
 export interface Unit {
@@ -28,7 +29,7 @@ export interface Unit {
   readonly tally: Tally;
 }
 
-export function newUnit(blocks: number[], startsSegment: boolean, streams: number): Unit {
+export function newUnit(kind: Kind, blocks: number[], startsSegment: boolean, streams: number): Unit {
   return {
     blocks,
     length: 0,
@@ -38,7 +39,7 @@ export function newUnit(blocks: number[], startsSegment: boolean, streams: numbe
     startsSegment,
     isHeaderCounted: startsSegment,
     position: 0,
-    tally: new Tally(streams),
+    tally: tallyOf(kind, streams),
   };
 }
 

@@ -1,27 +1,19 @@
 /**
- * Counts what a segment that an earlier run left still holds, and for which streams. Main thread; recovery asks it of one
- * segment after the other, in the order of their sequences. It keeps the damage that it meets, and cuts off a torn tail.
+ * Counts what a segment that an earlier run left still holds, and for which streams. Main thread; the index asks it of one
+ * segment after the other, in the order of their sequences; the next ones are opened and begun meanwhile, since a disk that has
+ * several files to read is several times as fast. It keeps the damage that it meets, and cuts off a torn tail. It holds the
+ * event loop for one window of {@link scanBytes} at a time.
  */
 import type { OpenFile } from '../edges/files.ts';
 import { type Positions, positionOf } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
-import { entry, heapMemory, Kind, type Memory, segmentHeaderBytes } from './layout.ts';
+import type { Found } from './heads.ts';
+import { entry, Kind, type Memory, segmentHeaderBytes } from './layout.ts';
 import { quarantineRangesMax, scanBytes } from './options.ts';
 import { quarantine, setAside } from './quarantine.ts';
 import { type DamageCause, SegmentReader } from './reader.ts';
 import { newSegment, type Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
-
-/** A segment file as its size and its header tell it. */
-export interface Found {
-  readonly kind: Kind;
-  readonly segment: Segment;
-  readonly size: number;
-  /** The number that its header carries: what `continues` of another header refers to. */
-  readonly ownNumber: number;
-  readonly continues: number;
-  readonly isHeaderDamaged: boolean;
-}
 
 interface Range {
   readonly from: number;
@@ -33,12 +25,24 @@ interface Range {
 export interface Pass {
   readonly context: DlqContext;
   readonly streams: StreamNames;
-  readonly memory: Memory;
   /** By kind and slot: sequence up to which entries are done. */
   readonly done: Readonly<Record<Kind, readonly number[]>>;
   readonly positions: Positions;
   /** By kind and slot: sequence of the last entry that was counted, so that none is counted twice. */
   readonly counted: Record<Kind, number[]>;
+  /** Sequence after which this run's own begin. */
+  readonly lastSequence: number;
+}
+
+/** A segment that is being read. */
+export interface Reading {
+  readonly item: Found;
+  readonly memory: Memory;
+  readonly ranges: Range[];
+  file: OpenFile | undefined;
+  reader: SegmentReader | undefined;
+  /** Its first window is in the memory, or there is none; rejects with what the disk reported. */
+  readonly begun: Promise<boolean>;
 }
 
 /** What one segment holds. */
@@ -46,6 +50,8 @@ export interface Contents {
   readonly bySlot: Map<number, Segment>;
   /** Entries that no checkpoint covers, those that stand in other segments too included. */
   undone: number;
+  /** Of the last entry; 0: there is none. */
+  lastSequence: number;
 }
 
 export function newPass(context: DlqContext, streams: StreamNames, positions: Positions): Pass {
@@ -55,79 +61,96 @@ export function newPass(context: DlqContext, streams: StreamNames, positions: Po
   return {
     context,
     streams,
-    memory: heapMemory(scanBytes),
     done: { [Kind.spill]: done, [Kind.dead]: [0] },
     positions,
     counted: { [Kind.spill]: [...done], [Kind.dead]: [0] },
+    lastSequence: context.lastSequence,
   };
 }
 
-/** Walks the headers of a segment's entries. */
-export function scanner(
-  file: OpenFile,
-  memory: Memory,
-  limit: number,
-  tag: number | undefined,
-  onDamage: (from: number, to: number, cause: DamageCause) => void,
-): SegmentReader {
-  const window = { offset: 0, length: scanBytes };
-  return new SegmentReader({ file, memory, window, limit, tag, payloads: false, onDamage });
+/** Opens a segment and reads its first window into `memory`, of {@link scanBytes}. */
+export function beginSegment(context: DlqContext, item: Found, memory: Memory): Reading {
+  const ranges: Range[] = [];
+  const begin = async (): Promise<boolean> => {
+    reading.file = await context.options.files.open(context.path(item.name), 'read');
+    reading.reader = new SegmentReader({
+      file: reading.file,
+      memory,
+      window: { offset: 0, length: scanBytes },
+      limit: item.file.bytes,
+      tag: item.tag,
+      payloads: false,
+      onDamage: (from, to, cause) => {
+        if (ranges.length <= quarantineRangesMax) ranges.push({ from, to, cause });
+      },
+    });
+    return reading.reader.load();
+  };
+  const begun = Promise.resolve().then(begin);
+  // Whoever waits for it hears of it.
+  begun.catch(() => undefined);
+  const reading: Reading = { item, memory, ranges, file: undefined, reader: undefined, begun };
+  return reading;
+}
+
+/** Closes what was opened, whether it was read or not. */
+export async function endSegment(context: DlqContext, { begun, file }: Reading): Promise<void> {
+  await begun.catch(() => undefined);
+  if (file !== undefined) await context.attempt('close', () => file.close());
 }
 
 /** Counts a segment's entries before `clip`, and keeps its damage. Undefined: it had to be set aside. */
-export async function readSegment(pass: Pass, item: Found, clip: number): Promise<Contents | undefined> {
-  const { context, memory } = pass;
-  const { segment, size } = item;
-  const contents: Contents = { bySlot: new Map(), undone: 0 };
-  const ranges: Range[] = [];
-  const addRange = (from: number, to: number, cause: DamageCause): void => {
-    if (ranges.length <= quarantineRangesMax) ranges.push({ from, to, cause });
-  };
-  if (item.isHeaderDamaged && size > 0) addRange(0, Math.min(size, segmentHeaderBytes), 'header');
-  let file: OpenFile | undefined;
+export async function readSegment(pass: Pass, reading: Reading, clip: number): Promise<Contents | undefined> {
+  const { context } = pass;
+  const { item, memory, ranges } = reading;
+  const { name, file } = item;
+  const contents: Contents = { bySlot: new Map(), undone: 0, lastSequence: 0 };
+  let validBytes = segmentHeaderBytes;
   try {
-    file = await context.options.files.open(context.path(segment.name), 'read');
-    const reader = scanner(file, memory, size, segment.tag, addRange);
-    countEntries: while (await reader.load()) {
+    let loaded = await reading.begun;
+    const [opened, reader] = [reading.file!, reading.reader!];
+    if (item.isHeaderDamaged && file.bytes > 0) {
+      ranges.unshift({ from: 0, to: Math.min(file.bytes, segmentHeaderBytes), cause: 'header' });
+    }
+    countEntries: for (; loaded; loaded = await reader.load()) {
       while (reader.step()) {
         if (entry.sequence(memory, reader.at) >= clip) break countEntries;
-        countEntry(pass, item, contents, reader.at);
-        segment.bytes = reader.validEnd;
+        countEntry(pass, reading, contents, reader.at);
+        validBytes = reader.validEnd;
       }
     }
+    if (contents.lastSequence > pass.lastSequence) {
+      await setAside(context, name, `its last sequence, ${contents.lastSequence}, is beyond that of all others`);
+      return undefined;
+    }
     for (const { from, to, cause } of ranges) {
-      if (cause === 'tail') context.report({ change: 'torn', segment: segment.name, bytes: to - from });
-      await quarantine(context, segment, file, from, to, cause);
+      if (cause === 'tail') context.report({ change: 'torn', segment: name, bytes: to - from });
+      await quarantine(context, item, opened, from, to, cause);
     }
   } catch (error) {
-    await setAside(context, segment.name, errorFields(error).message);
+    await setAside(context, name, errorFields(error).message);
     return undefined;
-  } finally {
-    const opened = file;
-    if (opened !== undefined) await context.attempt('close', () => opened.close());
   }
-  segment.bytes = Math.max(segment.bytes, segmentHeaderBytes);
-  if (ranges.some(({ cause }) => cause === 'tail') && !segment.file.keep) await cutTail(context, segment);
+  if (ranges.some(({ cause }) => cause === 'tail') && !file.keep) await cutTail(context, item, validBytes);
+  const counted = pass.counted[item.kind];
   for (const [slot, part] of contents.bySlot) {
-    part.bytes = segment.bytes;
-    const counted = pass.counted[item.kind];
+    part.bytes = validBytes;
     counted[slot] = Math.max(counted[slot]!, part.lastSequence);
   }
   return contents;
 }
 
-function countEntry(pass: Pass, { kind, segment }: Found, contents: Contents, at: number): void {
-  const { memory, streams, done, counted, context } = pass;
+function countEntry(pass: Pass, { item, memory }: Reading, contents: Contents, at: number): void {
+  const { streams, done, counted, context } = pass;
+  const { kind } = item;
   const sequence = entry.sequence(memory, at);
-  segment.lastSequence = sequence;
+  contents.lastSequence = sequence;
   const nameOffset = entry.nameOffset(at);
   const stream = streams.find(memory.buffer, nameOffset, entry.nameLength(memory, at));
   const slot = kind === Kind.dead ? 0 : stream < 0 ? context.options.streams.length : stream;
   let part = contents.bySlot.get(slot);
   if (part === undefined) {
-    const { tag, number, name, file } = segment;
-    const own = newSegment(kind, number, tag, sequence, context.options.streams.length);
-    part = { ...own, name, file, sealed: true };
+    part = partOf(context, item, sequence);
     contents.bySlot.set(slot, part);
   }
   part.lastSequence = sequence;
@@ -142,18 +165,25 @@ function countEntry(pass: Pass, { kind, segment }: Found, contents: Contents, at
   part.oldestUs = Math.min(part.oldestUs, entry.firstSeenUs(memory, at));
 }
 
-async function cutTail(context: DlqContext, segment: Segment): Promise<void> {
-  if (segment.file.bytes <= segment.bytes) return;
+/** What one series needs of a file that was found. */
+export function partOf(context: DlqContext, item: Found, firstSequence: number): Segment {
+  const { kind, number, tag, name, file } = item;
+  const { streams } = context.options;
+  return { ...newSegment(kind, number, tag, firstSequence, streams.length), name, file, sealed: true };
+}
+
+async function cutTail(context: DlqContext, { name, file }: Found, bytes: number): Promise<void> {
+  if (file.bytes <= bytes) return;
   const { files } = context.options;
   await context.attempt('truncate', async () => {
-    const file = await files.open(context.path(segment.name), 'edit');
+    const opened = await files.open(context.path(name), 'edit');
     try {
-      await file.truncate(segment.bytes);
-      await file.sync();
+      await opened.truncate(bytes);
+      await opened.sync();
     } finally {
-      await file.close();
+      await opened.close();
     }
-    context.space.usedBytes -= segment.file.bytes - segment.bytes;
-    segment.file.bytes = segment.bytes;
+    context.space.usedBytes -= file.bytes - bytes;
+    file.bytes = bytes;
   });
 }

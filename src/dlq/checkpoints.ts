@@ -98,7 +98,8 @@ export class Checkpoints {
     const { streams } = this.#context.options;
     const passed = done.at(-1)!;
     const byName = new Map(streams.map((name, stream) => [name, done[stream]!]));
-    if (this.#queues.at(-1)!.series.writer.segments.length === 0) return { others: this.#context.lastSequence, byName };
+    const isNothingLeft = this.#context.isIndexed && this.#queues.at(-1)!.series.writer.segments.length === 0;
+    if (isNothingLeft) return { others: this.#context.lastSequence, byName };
     for (const [name, position] of this.#found.byName) {
       if (!byName.has(name)) byName.set(name, Math.max(position, passed));
     }

@@ -18,6 +18,8 @@ export class DlqContext {
   readonly tag: number;
   /** Sequence of the last entry of either series: orders all entries, over all runs. */
   lastSequence = 0;
+  /** All that earlier runs left is counted, and its segments belong to their series. */
+  isIndexed = false;
   /** Number of the last segment of either series; 0 before the first. Numbers are never used twice in a directory. */
   lastSegmentNumber = 0;
 

@@ -256,7 +256,7 @@ export class ReplayCursor {
       try {
         this.#open ??= await this.#openNext();
         if (this.#open === undefined) {
-          if (!(await this.#awaitWrites())) return false;
+          if (this.#mustWaitForIndex || !(await this.#awaitWrites())) return false;
           continue;
         }
         const { segment, reader } = this.#open;
@@ -280,7 +280,7 @@ export class ReplayCursor {
   }
 
   async #openNext(): Promise<{ segment: Segment; file: OpenFile; reader: SegmentReader } | undefined> {
-    const segment = this.#spills.writer.segments.find(({ finished }) => !finished);
+    const segment = this.#nextSegment();
     if (segment === undefined) return undefined;
     const file = await this.#context.options.files.open(this.#context.path(segment.name), 'read');
     const reader = new SegmentReader({
@@ -293,6 +293,21 @@ export class ReplayCursor {
       onDamage: (from, to, cause) => this.#onDamage(segment, file, from, to, cause),
     });
     return { segment, file, reader };
+  }
+
+  #nextSegment(): Segment | undefined {
+    return this.#mustWaitForIndex ? undefined : this.#spills.writer.segments.find(({ finished }) => !finished);
+  }
+
+  /**
+   * What may come before the next segment is not known yet: entries are handed out in the order of their sequences. Those of
+   * streams that are not configured stand in segments that may overlap, so all of them are waited for.
+   */
+  get #mustWaitForIndex(): boolean {
+    const { isIndexed, tag } = this.#context;
+    if (isIndexed) return false;
+    const next = this.#spills.writer.segments.find(({ finished }) => !finished);
+    return this.stream < 0 || next === undefined || next.tag === tag;
   }
 
   /** True when spills that were only in memory have become readable. */
@@ -385,7 +400,7 @@ export class ReplayCursor {
   async #setAsideAfter(error: unknown): Promise<boolean> {
     this.#readFailures += 1;
     this.#context.report({ change: 'read_failed', failures: this.#readFailures, ...errorFields(error) });
-    const segment = this.#open?.segment ?? this.#spills.writer.segments.find(({ finished }) => !finished);
+    const segment = this.#open?.segment ?? this.#nextSegment();
     const isHopeless = this.#readFailures >= readFailuresMax && segment !== undefined;
     if (isHopeless && !segment.sealed) await this.#spills.rotate();
     if (!isHopeless || !segment.sealed) {

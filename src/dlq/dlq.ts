@@ -8,15 +8,14 @@ import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { DlqIndex, type IndexProgress } from './indexer.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
-import { type Recovered, recover } from './recover.ts';
-import type { Segment } from './segment.ts';
+import { type Survey, survey } from './recover.ts';
 import type { Appended } from './series.ts';
 import { Series } from './series.ts';
 import { Space } from './space.ts';
 import { StreamNames } from './streams.ts';
-import { Tally } from './tally.ts';
 import { WindowPool } from './windows.ts';
 
 export interface OpenDlqOptions extends DlqOptions {
@@ -24,6 +23,8 @@ export interface OpenDlqOptions extends DlqOptions {
   readonly replayWindows: WindowArea;
   /** Largest event, data and key, that goes back to each stream; a larger one becomes a dead letter. */
   readonly eventBytesMax: readonly number[];
+  /** Longest that the opening waits until all that earlier runs left is counted; absent: until it is. */
+  readonly indexWithinMs?: number;
 }
 
 /** What is in the queue, of one stream or in all. Bytes are those of data and partition keys. */
@@ -36,13 +37,15 @@ export interface Holdings {
   readonly oldestUs: number;
 }
 
-/** Opens the queue in `options.directory`: reads what earlier runs left, and appends to segments of its own. */
+/** Opens the queue in `options.directory`: sees what earlier runs left, and appends to segments of its own. */
 export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   await options.files.makeDirectory(options.directory);
   const context = new DlqContext(options, new BlockPool(options.blocks), new Space(options.maxBytes));
   context.space.usedBytes += checkpointBytes(options.streams);
   const streams = new StreamNames(options.streams);
-  return new Dlq(context, options, streams, await recover(context, streams));
+  const dlq = new Dlq(context, options, streams, await survey(context));
+  await dlq.start(options.indexWithinMs ?? Number.POSITIVE_INFINITY);
+  return dlq;
 }
 
 export class Dlq {
@@ -52,16 +55,16 @@ export class Dlq {
   readonly #deads: Series;
   readonly #windows: WindowPool;
   readonly #checkpoints: Checkpoints;
+  readonly #index: DlqIndex;
 
-  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered) {
+  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Survey) {
     const names = options.streams;
     this.#context = context;
     this.#windows = new WindowPool(options.replayWindows);
-    this.#deads = this.#series(Kind.dead, streams, found.deads);
-    this.#queues = found.spills.map((segments, slot) => {
-      const name = names[slot];
+    this.#deads = this.#series(Kind.dead, streams);
+    this.#queues = [...names, undefined].map((name, slot) => {
       const checkpoint = name === undefined ? 0 : positionOf(found.positions, name);
-      const series = this.#series(Kind.spill, streams, segments);
+      const series = this.#series(Kind.spill, streams);
       const cursor = new ReplayCursor({
         context,
         windows: this.#windows,
@@ -77,19 +80,47 @@ export class Dlq {
       return { series, cursor, covered: checkpoint, written: checkpoint };
     });
     this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
-    const { spilled, dead } = this.holdings(undefined);
-    if (spilled + dead === 0) return;
-    const files = new Set([...found.spills.flat(), ...found.deads].map(({ file }) => file));
-    context.report({ change: 'recovered', spilled, dead, segments: files.size });
+    this.#index = new DlqIndex({
+      context,
+      streams,
+      survey: found,
+      adopt: (kind, slot, segment) => (kind === Kind.dead ? this.#deads : this.#queue(slot).series).adopt(segment),
+      onFound: (stream, events) => context.options.onFound?.(stream, events),
+    });
   }
 
-  #series(kind: Kind, streams: StreamNames, segments: Segment[]): Series {
-    const tally = new Tally(this.#context.options.streams.length);
-    for (const segment of segments) tally.add(segment.tally, 1);
-    return new Series(kind, this.#context, streams, segments, tally, () => this.#pushAll());
+  #series(kind: Kind, streams: StreamNames): Series {
+    return new Series(kind, this.#context, streams, () => this.#relieve());
   }
 
-  /** Hands half-full blocks of all series to their writers: the pool is dry, or somebody waits for what is in them. */
+  /** Begins to count what earlier runs left; resolves when that is done, or after `withinMs`. Called once, by {@link openDlq}. */
+  start(withinMs: number): Promise<void> {
+    return this.#index.start(withinMs);
+  }
+
+  /** All that earlier runs left is counted: until then a stream may have more spills than {@link holdings} says. */
+  get isIndexed(): boolean {
+    return this.#context.isIndexed;
+  }
+
+  get indexProgress(): IndexProgress {
+    return this.#index.progress;
+  }
+
+  /**
+   * The pool is dry. Blocks that are being written come back by themselves: only when there are none are half-full ones written
+   * before their time. Otherwise every event of several busy streams would soon cost a write of its own.
+   */
+  #relieve(): void {
+    if (this.#all().some(({ writer }) => writer.isBehind)) return;
+    this.#pushAll();
+  }
+
+  #all(): readonly Series[] {
+    return [this.#deads, ...this.#queues.map(({ series }) => series)];
+  }
+
+  /** Hands half-full blocks of all series to their writers: somebody waits for what is in them, or for the blocks. */
   #pushAll(): void {
     this.#deads.push();
     for (const { series } of this.#queues) series.push();
@@ -179,8 +210,7 @@ export class Dlq {
   /** True when all that was appended is as durable as the fsync policy makes it; false when the disk keeps failing. */
   async flush(): Promise<boolean> {
     this.#pushAll();
-    const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
-    const settled = await Promise.all(all.map(({ writer }) => writer.settled()));
+    const settled = await Promise.all(this.#all().map(({ writer }) => writer.settled()));
     return settled.every((ok) => ok);
   }
 
@@ -194,11 +224,11 @@ export class Dlq {
 
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
+    await this.#index.stop();
     await this.#checkpoints.close();
     for (const { cursor } of this.#queues) await cursor.close();
     this.#pushAll();
-    const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
-    const closed = await Promise.all(all.map(({ writer }) => writer.close()));
+    const closed = await Promise.all(this.#all().map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
     if (isWritten) await this.#checkpoints.write();
     return isWritten;

@@ -48,6 +48,8 @@ export interface DlqOptions {
   /** A 32-bit number that nobody can foresee; asked once. */
   readonly randomWord: () => number;
   readonly onEvent: (event: DlqEvent) => void;
+  /** Told of events of a stream that earlier runs left, segment by segment, in the moment in which they are counted. */
+  readonly onFound?: (stream: number, events: number) => void;
   /** Told of spills of a stream that were counted and cannot be read any more: they are no longer in the queue. */
   readonly onUnreadable: (stream: number, events: number) => void;
 }
@@ -74,5 +76,7 @@ export const readFailuresMax = 3;
 export const readRetryMs = 100;
 /** Time before a dead letter that found the queue full is offered again, in ms. */
 export const fullRetryMs = 500;
-/** Bytes that recovery and tools read at a time. */
-export const scanBytes = 1024 ** 2;
+/** How often the index says how far it is, in ms. */
+export const indexReportMs = 2_000;
+/** Bytes that the index and tools read at a time: some thousand entries, which hold the event loop for about half a millisecond. */
+export const scanBytes = 256 * 1024;

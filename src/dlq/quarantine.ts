@@ -12,12 +12,15 @@ import { quarantineRangesMax } from './options.ts';
 import type { DamageCause } from './reader.ts';
 import { asideCopiesMax, asideName, rangeName, type Segment } from './segment.ts';
 
+/** What it needs of a segment. */
+type NamedFile = Pick<Segment, 'name' | 'file'>;
+
 const copyBytes = 64 * 1024;
 
 /** Copies bytes `from` up to `to` of a segment; when that cannot be done the segment itself will be kept. */
 export async function quarantine(
   context: DlqContext,
-  segment: Segment,
+  segment: NamedFile,
   file: OpenFile,
   from: number,
   to: number,
@@ -71,7 +74,7 @@ export async function quarantine(
  * Gives up a segment whose entries of its series are all covered. The last series that needs its file removes it, or sets it
  * aside when it holds damage that was not copied. False: it could not be removed now.
  */
-export async function removeSegment(context: DlqContext, segment: Segment): Promise<boolean> {
+export async function removeSegment(context: DlqContext, segment: NamedFile): Promise<boolean> {
   const { files } = context.options;
   if (segment.file.users > 1) {
     segment.file.users -= 1;

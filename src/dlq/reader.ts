@@ -13,14 +13,7 @@
 import { assert } from '../base/assert.ts';
 import type { OpenFile } from '../edges/files.ts';
 import { crcOfBytes } from './crc.ts';
-import {
-  decodeSegmentHeader,
-  entry,
-  entryHeaderBytes,
-  isEntryHeader,
-  type Memory,
-  segmentHeaderBytes,
-} from './layout.ts';
+import { entry, entryHeaderBytes, isEntryHeader, type Memory, segmentHeaderBytes } from './layout.ts';
 
 /** What `step` makes readable of an entry when payloads are not asked for. */
 const headerAndNameBytes = entryHeaderBytes + 256;
@@ -163,13 +156,4 @@ export class SegmentReader {
 function isPayloadWhole(memory: Memory, at: number, length: number): boolean {
   const payload = at + entryHeaderBytes;
   return crcOfBytes(memory.buffer, memory.words, payload, length - entryHeaderBytes) === entry.payloadCrc(memory, at);
-}
-
-/** What the first 64 bytes of a segment say; `undefined` when they are damaged or missing. Uses the start of `memory`. */
-export async function readSegmentHeader(
-  file: OpenFile,
-  memory: Memory,
-): Promise<ReturnType<typeof decodeSegmentHeader>> {
-  const length = await file.read(memory.buffer, 0, segmentHeaderBytes, 0);
-  return length === segmentHeaderBytes ? decodeSegmentHeader(memory) : undefined;
 }

@@ -1,59 +1,42 @@
 /**
- * What a new run makes of the directory that it finds. Main thread, once, before anything is appended.
+ * What a new run makes of the directory that it finds, as far as it must know it before anything is appended: which segments
+ * there are, in what order, what they take on disk, and which numbers and sequences are used up. Main thread, once. What the
+ * segments hold is counted afterwards, beside the daemon's work (indexer.ts).
  *
- * It reads all headers first, puts the segments in the order of their sequences (names are only names), tells from their
- * entries which streams they belong to, and counts what is still to be done. Damage never stops it: damaged ranges are kept in files of their own, a segment that
- * cannot be read or is of another version is set aside, what is not ours is left alone; each is reported in one line. It
- * appends to nothing, and removes only what the checkpoint covers or what holds no entry. Doing it twice changes nothing, and
- * neither does dying in the middle of it.
- * Memory: one buffer of {@link scanBytes} and one {@link Segment} per file.
+ * It reads the head of every segment, and the ends of those that may hold the last sequence. Damage never stops it: a segment
+ * that cannot be read or is of another version is set aside, what is not ours is left alone; each is reported in one line. It
+ * appends to nothing. Doing it twice changes nothing, and neither does dying in the middle of it.
+ * Memory: one {@link Found} per file. Open files: at most {@link headsAtOnce}.
  */
 import type { OpenFile } from '../edges/files.ts';
-import { type Found, newPass, readSegment, scanner } from './census.ts';
 import { checkpointName, checkpointTemporaryName, type Positions, readCheckpoint } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
-import { entry, formatVersion, Kind, type Memory } from './layout.ts';
-import { removeSegment, setAside } from './quarantine.ts';
-import { readSegmentHeader } from './reader.ts';
-import { newSegment, type ParsedName, parseName, type Segment } from './segment.ts';
-import type { StreamNames } from './streams.ts';
+import { type Found, headBytes, lastSequenceIn, readHead } from './heads.ts';
+import { entry, formatVersion, heapMemory, Kind, type Memory } from './layout.ts';
+import { scanBytes } from './options.ts';
+import { setAside } from './quarantine.ts';
+import { SegmentReader } from './reader.ts';
+import { type ParsedName, parseName } from './segment.ts';
 
-export interface Recovered {
-  /** By stream, and last those of streams that are not configured; oldest first, all sealed. */
-  readonly spills: readonly Segment[][];
-  readonly deads: Segment[];
+export interface Survey {
+  /** In the order of their sequences: names are only names. */
+  readonly found: readonly Found[];
   /** What the last durable checkpoint covers. */
   readonly positions: Positions;
 }
 
-export async function recover(context: DlqContext, streams: StreamNames): Promise<Recovered> {
+/** Files whose heads are read at one time: as many as libuv has threads, and as many again that wait for one. */
+const headsAtOnce = 8;
+
+export async function survey(context: DlqContext): Promise<Survey> {
   const positions = await recoverPositions(context);
-  const pass = newPass(context, streams, positions);
   context.lastSequence = Math.max(positions.others, ...positions.byName.values());
-  const found = await findSegments(context, pass.memory);
-  const spills = pass.counted[Kind.spill].map((): Segment[] => []);
-  const deads: Segment[] = [];
-  found.sort((a, b) => a.segment.firstSequence - b.segment.firstSequence || a.segment.number - b.segment.number);
-  const continuations = new Map(
-    found.toReversed().map((item) => [`${item.kind} ${item.continues}`, item.segment.firstSequence]),
-  );
-  for (const item of found) {
-    const { segment, kind } = item;
-    const clip = continuations.get(`${kind} ${item.ownNumber}`) ?? Number.POSITIVE_INFINITY;
-    const contents = await readSegment(pass, item, clip);
-    if (contents === undefined) continue;
-    context.lastSequence = Math.max(context.lastSequence, segment.lastSequence);
-    const needed = [...contents.bySlot].filter(([, part]) => part.tally.totalEvents > 0);
-    segment.file.users = Math.max(1, needed.length);
-    if (contents.undone === 0 && (await removeSegment(context, segment))) continue;
-    const isRepeated = contents.undone > 0 && needed.length === 0;
-    if (isRepeated && (await setAside(context, segment.name, 'other segments hold all of its entries'))) continue;
-    // What could not be removed is tried again by the last slot's series, which finds nothing to do in it.
-    for (const [slot, part] of needed.length > 0 ? needed : [[spills.length - 1, segment] as const]) {
-      (kind === Kind.spill ? (spills[slot] as Segment[]) : deads).push(part);
-    }
-  }
-  return { spills, deads, positions };
+  const heads = new Heads(context);
+  await heads.read(await listSegments(context));
+  const found = heads.found.sort((a, b) => a.firstSequence - b.firstSequence || a.number - b.number);
+  for (const { firstSequence } of found) context.lastSequence = Math.max(context.lastSequence, firstSequence);
+  for (const item of heads.lastOnes()) await seeLastSequence(context, item);
+  return { found, positions };
 }
 
 async function recoverPositions(context: DlqContext): Promise<Positions> {
@@ -68,9 +51,14 @@ async function recoverPositions(context: DlqContext): Promise<Positions> {
   return { others: 0, byName: new Map() };
 }
 
-async function findSegments(context: DlqContext, memory: Memory): Promise<Found[]> {
+interface Named {
+  readonly name: string;
+  readonly parsed: ParsedName;
+}
+
+async function listSegments(context: DlqContext): Promise<Named[]> {
   const { files, directory } = context.options;
-  const found: Found[] = [];
+  const named: Named[] = [];
   for (const { name, kind } of await files.list(directory)) {
     const parsed = parseName(name);
     if (parsed !== undefined) context.seeSegmentNumber(parsed.number);
@@ -80,56 +68,112 @@ async function findSegments(context: DlqContext, memory: Memory): Promise<Found[
     } else if (parsed === undefined || kind !== 'file') {
       context.report({ change: 'skipped', name, why: kind === 'file' ? 'foreign' : kind });
     } else {
-      const item = await inspect(context, memory, name, parsed);
-      if (item !== undefined) found.push(item);
+      named.push({ name, parsed });
     }
   }
-  return found;
+  return named;
 }
 
-/** Reads a file's size and header; undefined when it holds nothing for the queue. */
-async function inspect(
-  context: DlqContext,
-  memory: Memory,
-  name: string,
-  parsed: ParsedName,
-): Promise<Found | undefined> {
-  let file: OpenFile | undefined;
-  try {
-    file = await context.options.files.open(context.path(name), 'read');
-    const size = await file.size();
-    context.space.usedBytes += size;
-    if (parsed.form === 'quarantine') return undefined;
-    const header = await readSegmentHeader(file, memory);
-    if (header !== undefined && header.version !== formatVersion) {
-      await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
-      return undefined;
+/** Reads heads, some at a time, and remembers which segments may hold the last sequence. */
+class Heads {
+  readonly found: Found[] = [];
+  readonly #context: DlqContext;
+  /** By kind and stream: of segments that follow each other only the last one's end is of interest. */
+  readonly #latest = new Map<string, Found>();
+  /** Those that do not say of which stream they are. */
+  readonly #strangers: Found[] = [];
+
+  constructor(context: DlqContext) {
+    this.#context = context;
+  }
+
+  async read(named: readonly Named[]): Promise<void> {
+    let next = 0;
+    const readSome = async (): Promise<void> => {
+      const memory = heapMemory(headBytes);
+      for (let item = named[next++]; item !== undefined; item = named[next++]) await this.#inspect(memory, item);
+    };
+    await Promise.all(Array.from({ length: headsAtOnce }, readSome));
+  }
+
+  lastOnes(): Iterable<Found> {
+    return [...this.#latest.values(), ...this.#strangers];
+  }
+
+  /** A file that holds nothing for the queue is not remembered. */
+  async #inspect(memory: Memory, { name, parsed }: Named): Promise<void> {
+    const context = this.#context;
+    let file: OpenFile | undefined;
+    try {
+      file = await context.options.files.open(context.path(name), 'read');
+      const size = await file.size();
+      context.space.usedBytes += size;
+      if (parsed.form === 'quarantine') return;
+      const { header, stream } = await readHead(file, memory);
+      if (header !== undefined && header.version !== formatVersion) {
+        await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
+        return;
+      }
+      const kind = header?.kind === Kind.spill || header?.kind === Kind.dead ? header.kind : parsed.kind;
+      const ownNumber = header?.number ?? parsed.number;
+      if (kind !== parsed.kind || ownNumber !== parsed.number) {
+        context.report({ change: 'misnamed', segment: name, number: ownNumber });
+      }
+      context.seeSegmentNumber(ownNumber);
+      this.#add(stream, {
+        name,
+        file: { bytes: size, keep: false, damagedRanges: 0, users: 1 },
+        kind,
+        number: parsed.number,
+        ownNumber,
+        tag: header?.tag,
+        firstSequence: header?.firstSequence ?? (await firstSequenceIn(file, size)),
+        continues: header?.continues ?? 0,
+        isHeaderDamaged: header === undefined,
+      });
+    } catch (error) {
+      await setAside(context, name, errorFields(error).message);
+    } finally {
+      const opened = file;
+      if (opened !== undefined) await context.attempt('close', () => opened.close());
     }
-    const kind = header?.kind === Kind.spill || header?.kind === Kind.dead ? header.kind : parsed.kind;
-    const ownNumber = header?.number ?? parsed.number;
-    if (kind !== parsed.kind || ownNumber !== parsed.number) {
-      context.report({ change: 'misnamed', segment: name, number: ownNumber });
+  }
+
+  #add(stream: string | undefined, item: Found): void {
+    this.found.push(item);
+    if (stream === undefined) {
+      this.#strangers.push(item);
+      return;
     }
-    context.seeSegmentNumber(ownNumber);
-    const first = header?.firstSequence ?? (await firstSequenceIn(file, memory, size));
-    const segment = { ...newSegment(kind, parsed.number, header?.tag, first, context.options.streams.length), name };
-    segment.sealed = true;
-    segment.file.bytes = size;
-    const isHeaderDamaged = header === undefined;
-    return { kind, segment, size, ownNumber, continues: header?.continues ?? 0, isHeaderDamaged };
-  } catch (error) {
-    await setAside(context, name, errorFields(error).message);
-    return undefined;
-  } finally {
-    const opened = file;
-    if (opened !== undefined) await context.attempt('close', () => opened.close());
+    const series = `${item.kind} ${stream}`;
+    const latest = this.#latest.get(series);
+    if (latest === undefined || latest.firstSequence < item.firstSequence) this.#latest.set(series, item);
   }
 }
 
-async function firstSequenceIn(file: OpenFile, memory: Memory, size: number): Promise<number> {
-  const reader = scanner(file, memory, size, undefined, () => undefined);
+/** Of a segment without its header. */
+async function firstSequenceIn(file: OpenFile, size: number): Promise<number> {
+  const memory = heapMemory(scanBytes);
+  const window = { offset: 0, length: scanBytes };
+  const options = { file, memory, window, limit: size, tag: undefined, payloads: false, onDamage: () => undefined };
+  const reader = new SegmentReader(options);
   while (await reader.load()) {
     if (reader.step()) return entry.sequence(memory, reader.at);
   }
   return 0;
+}
+
+async function seeLastSequence(context: DlqContext, { name, file: { bytes }, tag }: Found): Promise<void> {
+  let file: OpenFile | undefined;
+  try {
+    file = await context.options.files.open(context.path(name), 'read');
+    const last = await lastSequenceIn(file, heapMemory(Math.min(bytes + 8, scanBytes)), bytes, tag);
+    context.lastSequence = Math.max(context.lastSequence, last);
+  } catch (error) {
+    // The index will meet it again, and set it aside.
+    context.report({ change: 'attempt_failed', what: 'read', ...errorFields(error) });
+  } finally {
+    const opened = file;
+    if (opened !== undefined) await context.attempt('close', () => opened.close());
+  }
 }

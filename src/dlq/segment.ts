@@ -2,7 +2,7 @@
  * A segment file as the running DLQ knows it, and how its files are named. Main thread; touches no file.
  */
 import type { Kind } from './layout.ts';
-import { Tally } from './tally.ts';
+import { type Tally, tallyOf } from './tally.ts';
 
 /** The file of a segment. One that holds entries of several streams is shared by their series, each with a {@link Segment} of its own. */
 export interface SegmentFile {
@@ -53,7 +53,7 @@ export function newSegment(
     oldestUs: Number.POSITIVE_INFINITY,
     sealed: false,
     finished: false,
-    tally: new Tally(streams),
+    tally: tallyOf(kind, streams),
   };
 }
 

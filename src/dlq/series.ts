@@ -24,7 +24,7 @@ import {
 import { lingerMs } from './options.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
-import type { Tally } from './tally.ts';
+import { type Tally, tallyOf } from './tally.ts';
 import { SegmentWriter } from './writer.ts';
 
 /** What became of an append. */
@@ -53,17 +53,10 @@ export class Series {
   #lingering = false;
   #wasFull = false;
 
-  constructor(
-    kind: Kind,
-    context: DlqContext,
-    streams: StreamNames,
-    recovered: Segment[],
-    tally: Tally,
-    onPressure: () => void,
-  ) {
+  constructor(kind: Kind, context: DlqContext, streams: StreamNames, onPressure: () => void) {
     this.kind = kind;
-    this.writer = new SegmentWriter(kind, context, recovered);
-    this.tally = tally;
+    this.writer = new SegmentWriter(kind, context);
+    this.tally = tallyOf(kind, context.options.streams.length);
     this.#context = context;
     this.#streams = streams;
     this.#onPressure = onPressure;
@@ -127,6 +120,14 @@ export class Series {
     return Appended.ok;
   }
 
+  /** Takes over a segment that an earlier run left; they come in the order of their sequences. */
+  adopt(segment: Segment): void {
+    const { segments } = this.writer;
+    const before = segments.findLastIndex(({ firstSequence }) => firstSequence <= segment.firstSequence);
+    segments.splice(before + 1, 0, segment);
+    this.tally.add(segment.tally, 1);
+  }
+
   /** Gives the half-full block to the writer. */
   push(): void {
     const unit = this.#current;
@@ -183,7 +184,7 @@ export class Series {
       this.#segmentBytes = segmentHeaderBytes;
       this.#context.space.usedBytes += segmentHeaderBytes;
     }
-    this.#current = newUnit(blocks, rotate, this.#context.options.streams.length);
+    this.#current = newUnit(this.kind, blocks, rotate, this.#context.options.streams.length);
     return this.#current;
   }
 

@@ -1,24 +1,37 @@
 /**
  * Events and bytes by stream: what a segment, a write and the whole queue hold. Main thread; nothing is allocated per event.
  *
- * The last slot is for streams that are not configured. Bytes are those of data and partition key.
+ * The last slot is for streams that are not configured. Bytes are those of data and partition key. Of spills only the totals are
+ * kept, since a series of them has one stream: there may be tens of thousands of segments, and hundreds of streams.
  */
+import { Kind } from './layout.ts';
+
+const none = new Float64Array(0);
+
+/** What a segment, a write or a series of this kind counts with. */
+export function tallyOf(kind: Kind, streams: number): Tally {
+  return new Tally(kind === Kind.spill ? 0 : streams + 1);
+}
+
 export class Tally {
   readonly events: Float64Array;
   readonly bytes: Float64Array;
   totalEvents = 0;
   totalBytes = 0;
 
-  constructor(streams: number) {
-    this.events = new Float64Array(streams + 1);
-    this.bytes = new Float64Array(streams + 1);
+  /** `slots` 0: totals only. */
+  constructor(slots: number) {
+    this.events = slots === 0 ? none : new Float64Array(slots);
+    this.bytes = slots === 0 ? none : new Float64Array(slots);
   }
 
   /** Adds one event (`sign` 1) or takes it away (-1); `stream` -1 is one that is not configured. */
   count(stream: number, bytes: number, sign: 1 | -1): void {
-    const slot = stream < 0 ? this.events.length - 1 : stream;
-    this.events[slot]! += sign;
-    this.bytes[slot]! += sign * bytes;
+    if (this.events.length > 0) {
+      const slot = stream < 0 ? this.events.length - 1 : stream;
+      this.events[slot]! += sign;
+      this.bytes[slot]! += sign * bytes;
+    }
     this.totalEvents += sign;
     this.totalBytes += sign * bytes;
   }

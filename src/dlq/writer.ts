@@ -23,7 +23,7 @@ import { newSegment, type Segment } from './segment.ts';
 
 export class SegmentWriter {
   /** All segments of the series, oldest first; the last one may still be open. */
-  readonly segments: Segment[];
+  readonly segments: Segment[] = [];
   readonly #kind: Kind;
   readonly #context: DlqContext;
   readonly #queue: Unit[] = [];
@@ -48,10 +48,9 @@ export class SegmentWriter {
   #writtenWaiters: (() => void)[] = [];
   #sealWaiters: (() => void)[] = [];
 
-  constructor(kind: Kind, context: DlqContext, recovered: Segment[]) {
+  constructor(kind: Kind, context: DlqContext) {
     this.#kind = kind;
     this.#context = context;
-    this.segments = recovered;
     context.pool.onDry(() => this.#reclaim());
   }
 

@@ -130,6 +130,7 @@ export class OrderedModel {
       isUnavailable: () => this.#admission.isUnavailable(0),
       isOverdue: () => this.#admission.oldestMs(0) > 10_000,
       spilled: () => ({ events: dlq.holdings(0).spilled, bytes: dlq.holdings(0).spilledBytes }),
+      isCounted: () => dlq.isIndexed,
       replay: this.replay,
       moved: (_from, to) => {
         this.states.push(to);

@@ -3,8 +3,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
+import { readHead } from '../../src/dlq/heads.ts';
 import { heapMemory, Kind } from '../../src/dlq/layout.ts';
-import { readSegmentHeader, SegmentReader } from '../../src/dlq/reader.ts';
+import { SegmentReader } from '../../src/dlq/reader.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import type { OpenFile } from '../../src/edges/files.ts';
 import { readSegment, readSeries, segmentNames } from './independent-reader.ts';
@@ -128,7 +129,7 @@ t.test(
     const memory = heapMemory(4_096);
     const walk = async (changed: Buffer): Promise<{ entries: string[]; damage: [number, number][] }> => {
       const file = fileOf(changed);
-      const header = await readSegmentHeader(file, memory);
+      const { header } = await readHead(file, memory);
       const damage: [number, number][] = [];
       const reader = new SegmentReader({
         file,

@@ -1,0 +1,79 @@
+/**
+ * What the two ends of a segment file say: its header and first entry, and the sequence of its last one. Main thread; the start
+ * asks it of every file before anything is appended, so it reads some hundred bytes of each, and the end of a few.
+ */
+import type { OpenFile } from '../edges/files.ts';
+import {
+  decodeSegmentHeader,
+  entry,
+  entryHeaderBytes,
+  isEntryHeader,
+  type Kind,
+  type Memory,
+  type SegmentHeader,
+  segmentHeaderBytes,
+  streamNameBytesMax,
+} from './layout.ts';
+import type { SegmentFile } from './segment.ts';
+
+/** A segment file as its name, its size and its header tell it. */
+export interface Found {
+  readonly name: string;
+  readonly file: SegmentFile;
+  readonly kind: Kind;
+  /** In its name. */
+  readonly number: number;
+  /** In its header: what `continues` of another header refers to. */
+  readonly ownNumber: number;
+  readonly tag: number | undefined;
+  readonly firstSequence: number;
+  readonly continues: number;
+  readonly isHeaderDamaged: boolean;
+}
+
+/** What a head holds: the segment's header, and the fixed part and the stream's name of its first entry. */
+export const headBytes = segmentHeaderBytes + entryHeaderBytes + streamNameBytesMax + 1;
+
+/** The end that is read first. An end without an entry in it is larger than this, and the search goes on before it. */
+const endBytes = 64 * 1024;
+
+export interface Head {
+  /** Undefined: damaged or missing. */
+  readonly header: SegmentHeader | undefined;
+  /** Where its first entry says that it belongs; undefined: there is none directly behind the header. */
+  readonly stream: string | undefined;
+}
+
+/** Reads the head of a file into `memory`, of at least {@link headBytes}. */
+export async function readHead(file: OpenFile, memory: Memory): Promise<Head> {
+  const length = await file.read(memory.buffer, 0, headBytes, 0);
+  const header = length >= segmentHeaderBytes ? decodeSegmentHeader(memory) : undefined;
+  const at = segmentHeaderBytes;
+  const hasEntry = length >= at + entryHeaderBytes && isEntryHeader(memory, at, header?.tag);
+  const nameOffset = entry.nameOffset(at);
+  const nameEnd = hasEntry ? nameOffset + entry.nameLength(memory, at) : Number.POSITIVE_INFINITY;
+  return { header, stream: nameEnd <= length ? memory.buffer.toString('utf8', nameOffset, nameEnd) : undefined };
+}
+
+/** Sequence of the last entry of the run `tag` in the first `size` bytes of a file, found from its end; 0: there is none. */
+export async function lastSequenceIn(
+  file: OpenFile,
+  memory: Memory,
+  size: number,
+  tag: number | undefined,
+): Promise<number> {
+  let end = size;
+  for (let bytes = Math.min(endBytes, memory.buffer.length); end > segmentHeaderBytes; bytes = memory.buffer.length) {
+    const from = Math.max(segmentHeaderBytes, Math.ceil((end - bytes) / 8) * 8);
+    const length = await file.read(memory.buffer, 0, end - from, from);
+    let last = 0;
+    for (let at = 0; at + entryHeaderBytes <= length; at += 8) {
+      if (!isEntryHeader(memory, at, tag) || from + at + entry.bytes(memory, at) > size) continue;
+      last = Math.max(last, entry.sequence(memory, at));
+    }
+    if (last > 0 || from === segmentHeaderBytes) return last;
+    // A header may lie across the border.
+    end = from + entryHeaderBytes - 8;
+  }
+  return 0;
+}
