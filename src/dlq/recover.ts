@@ -148,6 +148,8 @@ class Heads {
     const series = `${item.kind} ${stream}`;
     const latest = this.#latest.get(series);
     if (latest === undefined || latest.firstSequence < item.firstSequence) this.#latest.set(series, item);
+    // One is a copy of the other, and either may be the shorter one.
+    else if (latest.firstSequence === item.firstSequence) this.#strangers.push(item);
   }
 }
 

@@ -25,7 +25,10 @@ export interface Event {
 }
 
 export type QueueOptions = Partial<
-  Pick<OpenDlqOptions, 'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax'>
+  Pick<
+    OpenDlqOptions,
+    'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax' | 'indexWithinMs' | 'onFound'
+  >
 > & {
   readonly blockBytes?: number;
   readonly blockCount?: number;
@@ -121,6 +124,17 @@ export class Queue {
       kind, event.stream, event.reason, event.attempts, event.firstSeenUs,
       key, keyLength, hashKey === undefined ? 0 : scratch, key + keyLength, dataLength,
     ); // biome-ignore format: two lines of arguments
+  }
+
+  /** Offers bytes as they are, with a key and nothing else. */
+  offerBytes(stream: number, key: Uint8Array, data: Uint8Array, kind: Kind = Kind.spill): Appended {
+    const { buffer } = this.#arena;
+    buffer.set(key, scratch);
+    buffer.set(data, scratch + key.length);
+    const dataOffset = scratch + key.length;
+    const firstSeenUs = Date.now() * 1_000;
+    const reason = kind === Kind.dead ? Reason.rejected : Reason.saturated;
+    return this.dlq.append(kind, stream, reason, 0, firstSeenUs, scratch, key.length, 0, dataOffset, data.length);
   }
 
   /** Appends one event, waiting for a free block where it must. Throws when the queue is full. */
