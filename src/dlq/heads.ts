@@ -40,8 +40,8 @@ const endBytes = 64 * 1024;
 export interface Head {
   /** Undefined: damaged or missing. */
   readonly header: SegmentHeader | undefined;
-  /** Where its first entry says that it belongs; undefined: there is none directly behind the header. */
-  readonly stream: string | undefined;
+  /** Of the entry directly behind the header; undefined: there is none. */
+  readonly first: { readonly stream: string; readonly sequence: number } | undefined;
 }
 
 /** Reads the head of a file into `memory`, of at least {@link headBytes}. */
@@ -52,7 +52,9 @@ export async function readHead(file: OpenFile, memory: Memory): Promise<Head> {
   const hasEntry = length >= at + entryHeaderBytes && isEntryHeader(memory, at, header?.tag);
   const nameOffset = entry.nameOffset(at);
   const nameEnd = hasEntry ? nameOffset + entry.nameLength(memory, at) : Number.POSITIVE_INFINITY;
-  return { header, stream: nameEnd <= length ? memory.buffer.toString('utf8', nameOffset, nameEnd) : undefined };
+  if (nameEnd > length) return { header, first: undefined };
+  const stream = memory.buffer.toString('utf8', nameOffset, nameEnd);
+  return { header, first: { stream, sequence: entry.sequence(memory, at) } };
 }
 
 /** Sequence of the last entry of the run `tag` in the first `size` bytes of a file, found from its end; 0: there is none. */

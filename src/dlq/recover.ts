@@ -109,7 +109,7 @@ class Heads {
       const size = await file.size();
       context.space.usedBytes += size;
       if (parsed.form === 'quarantine') return;
-      const { header, stream } = await readHead(file, memory);
+      const { header, first } = await readHead(file, memory);
       if (header !== undefined && header.version !== formatVersion) {
         await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
         return;
@@ -120,14 +120,15 @@ class Heads {
         context.report({ change: 'misnamed', segment: name, number: ownNumber });
       }
       context.seeSegmentNumber(ownNumber);
-      this.#add(stream, {
+      const firstSequence = first?.sequence ?? header?.firstSequence ?? (await firstSequenceIn(file, size));
+      this.#add(first?.stream, {
         name,
         file: { bytes: size, keep: false, damagedRanges: 0, users: 1 },
         kind,
         number: parsed.number,
         ownNumber,
         tag: header?.tag,
-        firstSequence: header?.firstSequence ?? (await firstSequenceIn(file, size)),
+        firstSequence,
         continues: header?.continues ?? 0,
         isHeaderDamaged: header === undefined,
       });

@@ -1,20 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import t from 'tap';
+import { type Files, realFiles } from '../../src/edges/files.ts';
 import { segmentNames } from './independent-reader.ts';
+import { malformedKinds, rewriteHeader } from './malformed.ts';
 import { type Event, eventOf, Queue, temporaryDirectory } from './queue.ts';
 
 type Test = Parameters<typeof temporaryDirectory>[0];
@@ -37,118 +26,10 @@ function contents(directory: string): Map<string, string> {
   return new Map(files.map(({ name }) => [readFileSync(join(directory, name), 'hex'), name]));
 }
 
-/** Rewrites a segment's header field and its checksum. */
-function rewriteHeader(file: string, change: (bytes: Buffer) => void): void {
-  const bytes = readFileSync(file);
-  change(bytes);
-  bytes.writeUInt32LE(crc32(bytes.subarray(0, 60)), 60);
-  writeFileSync(file, bytes);
-}
-
-interface Malformed {
-  readonly name: string;
-  readonly spoil: (path: (name: string) => string, names: readonly string[]) => void;
-  /** Segments (by index) whose events are not expected back. */
-  readonly missing?: readonly number[];
-  /** A report that there must be. */
-  readonly told?: object;
-}
-
-const kinds: readonly Malformed[] = [
-  { name: 'a segment is missing', spoil: (path, [, second]) => rmSync(path(second!)), missing: [1] },
-  {
-    name: 'a segment is empty',
-    spoil: (path, [, second]) => truncateSync(path(second!), 0),
-    missing: [1],
-    told: { change: 'segment_removed' },
-  },
-  {
-    name: 'an extra segment is empty',
-    spoil: (path) => writeFileSync(path('spill-0000000999.seg'), ''),
-    told: { change: 'segment_removed', segment: 'spill-0000000999.seg' },
-  },
-  {
-    name: 'a segment is of another version',
-    spoil: (path, [, second]) => rewriteHeader(path(second!), (bytes) => bytes.writeUInt32LE(2, 4)),
-    missing: [1],
-    told: { change: 'set_aside', why: /version is 2/ },
-  },
-  {
-    name: 'a foreign file lies there',
-    spoil: (path) => writeFileSync(path('notes.txt'), 'do not delete'),
-    told: { change: 'skipped', name: 'notes.txt' },
-  },
-  {
-    name: 'a foreign file has the name of a segment',
-    spoil: (path) => writeFileSync(path('spill-0000000999.seg'), randomBytes(5_000)),
-    told: { change: 'quarantined', segment: 'spill-0000000999.seg' },
-  },
-  {
-    name: 'a segment is a symbolic link',
-    spoil: (path, [first]) => symlinkSync(path(first!), path('spill-0000000999.seg')),
-    told: { change: 'skipped', why: 'symlink' },
-  },
-  {
-    name: 'a directory has the name of the next segment',
-    spoil: (path, names) => mkdirSync(path(`spill-${String(names.length + 1).padStart(10, '0')}.seg`)),
-    told: { change: 'skipped', why: 'directory' },
-  },
-  {
-    name: 'the checkpoint is a directory',
-    spoil: (path) => mkdirSync(path('checkpoint')),
-    told: { change: 'checkpoint_damaged' },
-  },
-  {
-    name: 'the checkpoint is a link that leads nowhere',
-    spoil: (path) => symlinkSync('/nonexistent/checkpoint', path('checkpoint')),
-    told: { change: 'checkpoint_damaged' },
-  },
-  {
-    name: 'a checkpoint was being written',
-    spoil: (path) => writeFileSync(path('checkpoint.tmp'), 'half'),
-  },
-  {
-    name: 'two segments have swapped names',
-    spoil: (path, [first, second]) => {
-      renameSync(path(first!), path('other'));
-      renameSync(path(second!), path(first!));
-      renameSync(path('other'), path(second!));
-    },
-    told: { change: 'misnamed' },
-  },
-  {
-    name: 'a segment is there twice',
-    spoil: (path, [, second]) => copyFileSync(path(second!), path('spill-0000000999.seg')),
-    told: { change: 'set_aside', why: /other segments/ },
-  },
-  {
-    name: 'a segment calls itself a dead letter',
-    spoil: (path, [, second]) => renameSync(path(second!), path('dead-0000000999.seg')),
-    told: { change: 'misnamed' },
-  },
-  {
-    name: 'the header of a segment is noise',
-    spoil: (path, [, second]) => {
-      const bytes = readFileSync(path(second!));
-      randomBytes(64).copy(bytes);
-      writeFileSync(path(second!), bytes);
-    },
-    told: { change: 'quarantined', from: 0, bytes: 64 },
-  },
-  {
-    name: 'a number is the largest that a name can have',
-    spoil: (path, [first]) => renameSync(path(first!), path('spill-999999999999999.seg')),
-    told: { change: 'misnamed' },
-  },
-];
-
-for (const { name, spoil, missing = [], told } of kinds) {
+for (const { name, spoil, missing = [], told } of malformedKinds) {
   t.test(`${name}: it starts, keeps what is there, takes new events, and gives back all others`, async (t) => {
     const { directory, path, names } = await filled(t);
-    const eventsOf = (segment: number): Event[] => {
-      const ids = readFileSync(path(names[segment]!), 'latin1').matchAll(/event (\d+)/g);
-      return [...ids].map(([, id]) => eventOf(Number(id)));
-    };
+    const eventsOf = (segment: number): Event[] => idsIn(path(names.at(segment)!)).map((id) => eventOf(id));
     const lost = missing.flatMap(eventsOf).map(({ key }) => key);
     spoil(path, names);
     const before = contents(directory);
@@ -158,7 +39,7 @@ for (const { name, spoil, missing = [], told } of kinds) {
     const now = contents(directory);
     for (const [content, file] of before) {
       const isKept =
-        now.has(content) || content === '' || file === 'checkpoint.tmp' || isQuarantined(directory, content);
+        now.has(content) || content === '' || file === 'checkpoint.tmp' || isKeptInPieces(directory, file, content);
       t.ok(isKept, `${file} is still there`);
     }
     if (told !== undefined)
@@ -174,13 +55,18 @@ for (const { name, spoil, missing = [], told } of kinds) {
   });
 }
 
-/** Whether every byte of a file that is gone is in quarantine, in pieces named after their place. */
-function isQuarantined(directory: string, content: string): boolean {
-  const pieces = readdirSync(directory).filter((name) => /^\S+\.seg\.\d+\.quarantine$/.test(name));
-  const rebuilt = pieces
-    .sort((a, b) => Number(a.split('.')[2]) - Number(b.split('.')[2]))
-    .map((name) => readFileSync(join(directory, name), 'hex'));
-  return rebuilt.join('') === content;
+/** Whether every byte that a file had is there: in what is left of it, and in pieces in quarantine named after their place. */
+function isKeptInPieces(directory: string, file: string, content: string): boolean {
+  const rebuilt = Buffer.alloc(content.length / 2);
+  const left = [file, `${file}.quarantine`].find((name) => existsSync(join(directory, name)));
+  if (left !== undefined) readFileSync(join(directory, left)).copy(rebuilt);
+  for (const name of readdirSync(directory)) {
+    const position = name.startsWith(`${file}.`)
+      ? /^\.(\d+)\.quarantine$/.exec(name.slice(file.length))?.[1]
+      : undefined;
+    if (position !== undefined) readFileSync(join(directory, name)).copy(rebuilt, Number(position));
+  }
+  return rebuilt.toString('hex') === content;
 }
 
 function matches(report: object, told: object): boolean {
@@ -217,3 +103,34 @@ t.test('a file that was set aside is never overwritten by another of the same na
   );
   t.notOk(existsSync(path(first)));
 });
+
+t.test('a segment that cannot be read is set aside, and the others are as if it were not there', async (t) => {
+  for (const code of ['EACCES', 'EIO']) {
+    const { directory, names } = await filled(t);
+    const [, second] = names as [string, string];
+    const refuse = (): Promise<never> => Promise.reject(Object.assign(new Error(`${code}: no`), { code }));
+    const files: Files = {
+      ...realFiles,
+      open: async (path, purpose) => {
+        if (basename(path) !== second) return realFiles.open(path, purpose);
+        if (code === 'EACCES') return refuse();
+        return Object.assign(await realFiles.open(path, purpose), { read: refuse });
+      },
+    };
+    const queue = await Queue.open(t, directory, { files });
+    t.match(queue.reported('set_aside'), [{ segment: second, why: `${code}: no` }]);
+    await queue.append(eventOf(count));
+    t.equal(await queue.dlq.flush(), true);
+    const missing = idsIn(join(directory, `${second}.quarantine`));
+    t.ok(missing.length > 0, `${missing.length} events are set aside`);
+    t.strictSame(
+      await queue.replay(),
+      [...all, eventOf(count)].filter((_, id) => !missing.includes(id)),
+    );
+  }
+});
+
+/** Numbers of the events in a file. */
+function idsIn(file: string): number[] {
+  return [...readFileSync(file, 'latin1').matchAll(/event (\d+)/g)].map(([, id]) => Number(id));
+}
