@@ -17,6 +17,8 @@ export interface Status {
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
   readonly streams: Readonly<Record<string, StreamStatus>>;
+  /** Segments of earlier runs in the DLQ, and how many of them are counted. */
+  readonly index: { readonly segments: number; readonly indexed: number };
   readonly lanes: readonly {
     readonly breaker: string;
     readonly ringBytes: number;

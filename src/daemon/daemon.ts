@@ -47,10 +47,10 @@ import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
 /**
- * Longest that the start waits until what earlier runs left on disk is counted; the rest is counted beside the work. What an
- * ordinary stop leaves is through by then, and a start that takes events at once is worth more than a complete status.
+ * What earlier runs left on disk is counted before the first event is taken as long as that takes some ten milliseconds; more is
+ * counted beside the work: a start that takes events at once is worth more than a complete status.
  */
-const indexWithinMs = 100;
+const indexAtOnceBytes = 8 * 1024 * 1024;
 
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
 const refreshMs = 10;
@@ -571,7 +571,7 @@ export class Daemon {
       },
       randomWord: () => random.bytes(4).readUInt32LE(0),
       eventBytesMax: config.streams.map(({ recordBytesMax }) => recordBytesMax),
-      indexWithinMs,
+      indexAtOnceBytes,
       onFound: (stream, events) => this.#counters.add(stream, MainCounter.recovered, events),
       onUnreadable: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
       onEvent: ({ change, events, bytes, segment, ...rest }) => {

@@ -23,8 +23,8 @@ export interface OpenDlqOptions extends DlqOptions {
   readonly replayWindows: WindowArea;
   /** Largest event, data and key, that goes back to each stream; a larger one becomes a dead letter. */
   readonly eventBytesMax: readonly number[];
-  /** Longest that the opening waits until all that earlier runs left is counted; absent: until it is. */
-  readonly indexWithinMs?: number;
+  /** Up to so many bytes in segments of earlier runs are counted before the opening is done, more in the background; absent: all. */
+  readonly indexAtOnceBytes?: number;
 }
 
 /** What is in the queue, of one stream or in all. Bytes are those of data and partition keys. */
@@ -44,7 +44,7 @@ export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   context.space.usedBytes += checkpointBytes(options.streams);
   const streams = new StreamNames(options.streams);
   const dlq = new Dlq(context, options, streams, await survey(context));
-  await dlq.start(options.indexWithinMs ?? Number.POSITIVE_INFINITY);
+  await dlq.start(options.indexAtOnceBytes ?? Number.POSITIVE_INFINITY);
   return dlq;
 }
 
@@ -93,9 +93,9 @@ export class Dlq {
     return new Series(kind, this.#context, streams, () => this.#relieve());
   }
 
-  /** Begins to count what earlier runs left; resolves when that is done, or after `withinMs`. Called once, by {@link openDlq}. */
-  start(withinMs: number): Promise<void> {
-    return this.#index.start(withinMs);
+  /** Begins to count what earlier runs left; resolves when that is done, or at once with more than `atOnceBytes`. */
+  start(atOnceBytes: number): Promise<void> {
+    return this.#index.start(atOnceBytes);
   }
 
   /** All that earlier runs left is counted: until then a stream may have more spills than {@link holdings} says. */

@@ -56,7 +56,7 @@ async function halfway(t: Test): Promise<Halfway> {
   const onFound = (stream: number, events: number): void => {
     found[stream]! += events;
   };
-  const queue = await Queue.open(t, directory, { files, indexWithinMs: 1, onFound });
+  const queue = await Queue.open(t, directory, { files, indexAtOnceBytes: 0, onFound });
   t.teardown(letGo);
   await until(
     async () => queue.dlq.indexProgress.indexed,
@@ -124,7 +124,7 @@ t.test('what is not configured any more waits until all is counted', async (t) =
   await queue.close();
   const [, , third] = segmentNames(directory, 'spill');
   const gate = gated(third!);
-  const options = { streams: ['other'], files: gate.files, indexWithinMs: 1 };
+  const options = { streams: ['other'], files: gate.files, indexAtOnceBytes: 0 };
   const other = await Queue.open(t, directory, options);
   t.teardown(gate.letGo);
   const cursor = other.dlq.cursor(1);
@@ -153,7 +153,7 @@ t.test('a checkpoint that is written before all is counted covers no stream that
     (name) => readSegment(readFileSync(join(directory, name)))?.entries[0]?.stream === 'clicks',
   );
   const { files, letGo } = gated(clicks!);
-  const queue = await Queue.open(t, directory, { streams: ['orders'], files, indexWithinMs: 1 });
+  const queue = await Queue.open(t, directory, { streams: ['orders'], files, indexAtOnceBytes: 0 });
   t.teardown(letGo);
   await until(
     async () => queue.dlq.spilledEvents(0),
@@ -201,7 +201,7 @@ t.test('whatever interleaves and however it ended, a new run begins behind every
     const sequences = (): number[] =>
       [...readSeries(directory, 'spill'), ...readSeries(directory, 'dead')].map(({ sequence }) => sequence);
     const last = Math.max(...sequences());
-    const second = await Queue.open(t, directory, { indexWithinMs: 0 });
+    const second = await Queue.open(t, directory, { indexAtOnceBytes: 0 });
     await second.append(eventOf(total));
     await second.dlq.flush();
     await until(

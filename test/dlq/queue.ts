@@ -27,7 +27,7 @@ export interface Event {
 export type QueueOptions = Partial<
   Pick<
     OpenDlqOptions,
-    'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax' | 'indexWithinMs' | 'onFound'
+    'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax' | 'indexAtOnceBytes' | 'onFound'
   >
 > & {
   readonly blockBytes?: number;

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import t from 'tap';
+import { type Files, realFiles } from '../../src/edges/files.ts';
 import { until } from '../daemon/running.ts';
 import { readSegment, readSeries, segmentNames } from './independent-reader.ts';
 import { type Event, eventOf, Queue, temporaryDirectory } from './queue.ts';
@@ -72,6 +73,33 @@ t.test('more streams than blocks and windows spill and come back at once, each i
   }
   t.strictSame(came, lists);
 });
+
+t.test(
+  'streams that spill faster than the disk takes share the blocks, and fill them before they are written',
+  async (t) => {
+    let writes = 0;
+    const files: Files = {
+      ...realFiles,
+      open: async (path, purpose) => {
+        const file = await realFiles.open(path, purpose);
+        const write = file.write.bind(file);
+        file.write = (buffer, offset, length, position) => {
+          writes += 1;
+          return write(buffer, offset, length, position);
+        };
+        return file;
+      },
+    };
+    const streams = Array.from({ length: 5 }, (_, i) => `stream-${i}`);
+    const eventBytesMax = streams.map(() => 1_024);
+    const blocks = { blockBytes: 4_096, blockCount: 8 };
+    const queue = await Queue.open(t, temporaryDirectory(t), { ...blocks, streams, eventBytesMax, files });
+    await appendAll(queue, ...streams.map((_, stream) => of(stream, 0, 1_000)));
+    await queue.dlq.flush();
+    const leastWrites = queue.dlq.diskBytes / blocks.blockBytes;
+    t.ok(writes < 2 * leastWrites, `${writes} writes, where full blocks take ${leastWrites.toFixed(0)}`);
+  },
+);
 
 t.test('what came back undelivered is handed out again in its order, and nothing else is', async (t) => {
   const directory = temporaryDirectory(t);

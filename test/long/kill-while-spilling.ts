@@ -86,7 +86,10 @@ async function checkRecovery(
   whole: ReadonlySet<number>,
   torn: string | undefined,
 ): Promise<number> {
-  const found = await daemon.ledger();
+  const { ledger: found } = await until(
+    () => daemon.status(),
+    ({ index }) => index.indexed === index.segments,
+  );
   const { recovered } = await until(
     () => daemon.ledger(),
     (now) => now.delivered === now.recovered && now.inFlight === 0 && now.dlq === 0,
