@@ -9,7 +9,7 @@
  *            everything that was in the rings when it was pushed
  * ```
  * A stream that cannot be replayed now (its breaker open, its rings full) costs the others nothing: its turn passes, and where
- * windows are short it lends its own.
+ * windows are short it lends its own. So does one whose window is read to its end: the next is that of somebody who waits.
  */
 import type { StreamReplay } from './stream-replay.ts';
 
@@ -62,8 +62,8 @@ export class Replayer {
     const { streams, areWindowsTaken, nowMs } = this.#parts;
     for (const stream of streams) stream.settle();
     const untilMs = nowMs() + stepMsMax;
+    const isWindowWanted = areWindowsTaken() && streams.some(({ wantsLoad, hasWindow }) => wantsLoad && !hasWindow);
     let stuck: StreamReplay | undefined;
-    let isWindowWanted = false;
     for (let i = 0; i < streams.length; i++) {
       const index = (this.#turn + i) % streams.length;
       const stream = streams[index] as StreamReplay;
@@ -72,9 +72,9 @@ export class Replayer {
         this.#stepSoon();
         return;
       }
-      if (stream.isLoaded) stuck ??= stream;
-      else if (stream.wantsLoad && !areWindowsTaken()) this.#load(stream);
-      else if (stream.wantsLoad) isWindowWanted = true;
+      const mayLoad = stream.hasWindow ? !isWindowWanted : !areWindowsTaken();
+      if (stream.wantsLoad && mayLoad) this.#load(stream);
+      else if (stream.hasWindow) stuck ??= stream;
     }
     if (isWindowWanted) stuck?.release();
   }

@@ -24,6 +24,7 @@ const eventsPerLook = 64;
 /** What of the DLQ's cursor is needed here; `src/dlq` has it. */
 export interface ReplayCursor {
   readonly isLoading: boolean;
+  readonly hasWindow: boolean;
   readonly sequence: number;
   readonly attempts: number;
   readonly firstSeenUs: number;
@@ -92,6 +93,11 @@ export class StreamReplay {
 
   get isLoaded(): boolean {
     return this.#state === 'loaded';
+  }
+
+  /** It has a window that it may lend: it is not read into. */
+  get hasWindow(): boolean {
+    return this.#state !== 'loading' && this.#parts.cursor.hasWindow;
   }
 
   /** There is something to bring back, and room for it. */

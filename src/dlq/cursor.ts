@@ -110,6 +110,11 @@ export class ReplayCursor {
     return this.#done;
   }
 
+  /** It has a window: its next load needs no other. */
+  get hasWindow(): boolean {
+    return this.#window !== undefined;
+  }
+
   /** A load is under way. */
   get isLoading(): boolean {
     return this.#loading !== undefined;
