@@ -448,6 +448,7 @@ export class Daemon {
           nowMs,
           share: config.dlq.replayShare,
           openAfterMs: config.breaker.openAfterMs,
+          lingerMs: streams[stream]?.lingerMs ?? 0,
         }),
     );
     return new Replayer({

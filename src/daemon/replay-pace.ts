@@ -1,29 +1,50 @@
 /**
- * How much of a backlog may be on its way from the DLQ at one time: as much as the lanes deliver in about half of open_after,
- * whatever that is. Main thread; pure: the replayer tells it what was delivered and how long that took.
+ * How much of a backlog may be on its way from the DLQ at one time: so much that the lanes are kept busy, and so little that
+ * fresh events, which wait behind it in the same rings, wait hardly longer than without it. Main thread; pure: the replayer tells
+ * it what was delivered and how long that took.
  *
  * ```
- *   delay of what was replayed, as a share of open_after
- *   0 ─────── 1/4 ──────── 1/2 ─────────── 3/4 ─────── 1: the lane's breaker opens, and sets fresh events aside as well
- *    doubles   │ grows by 1/8 │     stays      │ shrinks by 1/4
+ *   delay of what was replayed, beyond what an event needs anyway (its linger, or the least delay seen lately)
+ *   0 ────────────────────────── 25 ms ────────── 50 ms ───────▶
+ *     grows by 1/16, or doubles    │     stays      │ shrinks by 1/4
  * ```
- * Without it the rings would be filled in a moment with what takes the lanes seconds: their breakers would open, fresh events
- * would queue behind the backlog on disk, and that again and again until it is gone.
+ * It doubles while it is smaller than it was when it last shrank: a delay is known only when it has passed, and a window that
+ * went on doubling for so long would end at twice of what it should be.
+ *
+ * Whatever an event needs, the delay stays below open_after as well: else the rings would be filled in a moment with what takes
+ * the lanes seconds, their breakers would open, fresh events would queue behind the backlog on disk, and that again and again.
+ *
+ * The least delay is that of the last two {@link periodMs}: a destination that becomes slower for good is found out in that time.
+ * A queue that stands could pass for it, so each period begins with half the window, and so with half the queue.
  */
 import { assert } from '../base/assert.ts';
 
 /** What it begins with, and the least that it comes down to, so that a slow destination is still tried. */
 export const windowBytesMin = 64 * 1024;
 
+/** Beyond what an event needs anyway: it grows below the first and shrinks above the second. In ms. */
+const growBelowMs = 25;
+export const shrinkAboveMs = 50;
+
+const periodMs = 10_000;
+
 export class ReplayPace {
   readonly #openAfterMs: number;
+  readonly #lingerMs: number;
   readonly #windowBytesMax: number;
   #windowBytes = windowBytesMin;
-  #shrunkMs = Number.NEGATIVE_INFINITY;
+  #changedMs = Number.NEGATIVE_INFINITY;
+  /** Up to here it doubles; infinite before it has shrunk: then by 1/8 when an answer takes a quarter of open_after already. */
+  #knownBytes = Number.POSITIVE_INFINITY;
+  #periodStartMs = Number.NEGATIVE_INFINITY;
+  #leastMs = Number.POSITIVE_INFINITY;
+  #leastBeforeMs = Number.POSITIVE_INFINITY;
 
-  constructor(openAfterMs: number, windowBytesMax: number) {
+  /** `lingerMs`: of the stream. `windowBytesMax`: what its rings are to hold of it. */
+  constructor(openAfterMs: number, lingerMs: number, windowBytesMax: number) {
     assert(windowBytesMax >= windowBytesMin, 'a ring holds the smallest window');
     this.#openAfterMs = openAfterMs;
+    this.#lingerMs = lingerMs;
     this.#windowBytesMax = windowBytesMax;
   }
 
@@ -34,19 +55,42 @@ export class ReplayPace {
 
   /** `bytes` that went on their way at `sentMs` are done at `nowMs`. */
   done(bytes: number, sentMs: number, nowMs: number): void {
-    const share = (nowMs - sentMs) / this.#openAfterMs;
-    if (share < 1 / 4) this.#set(this.#windowBytes + bytes);
-    else if (share < 1 / 2) this.#set(this.#windowBytes + bytes / 8);
+    const delayMs = nowMs - sentMs;
+    this.#leastMs = Math.min(this.#leastMs, delayMs);
+    if (nowMs - this.#periodStartMs >= periodMs) this.#beginPeriod(nowMs);
+    const neededMs = Math.max(this.#lingerMs, Math.min(this.#leastMs, this.#leastBeforeMs));
+    const openAfterMs = this.#openAfterMs;
+    if (delayMs < Math.min(neededMs + growBelowMs, openAfterMs / 2)) {
+      this.#set(this.#windowBytes + bytes * this.#growth(delayMs));
+    }
     // What was on its way when it shrank says nothing of the smaller window.
-    else if (share > 3 / 4 && sentMs > this.#shrunkMs) {
+    if (delayMs > Math.min(neededMs + shrinkAboveMs, (3 / 4) * openAfterMs) && sentMs > this.#changedMs) {
       this.#set(this.#windowBytes * (3 / 4));
-      this.#shrunkMs = nowMs;
+      this.#knownBytes = this.#windowBytes;
+      this.#changedMs = nowMs;
     }
   }
 
   /** The destination fails: it is tried anew with little. */
   restart(): void {
     this.#windowBytes = windowBytesMin;
+    this.#knownBytes = Number.POSITIVE_INFINITY;
+  }
+
+  #growth(delayMs: number): number {
+    if (this.#windowBytes >= this.#knownBytes) return 1 / 16;
+    return this.#knownBytes < Number.POSITIVE_INFINITY || delayMs < this.#openAfterMs / 4 ? 1 : 1 / 8;
+  }
+
+  #beginPeriod(nowMs: number): void {
+    if (this.#periodStartMs !== Number.NEGATIVE_INFINITY) {
+      this.#knownBytes = this.#windowBytes * (3 / 4);
+      this.#set(this.#windowBytes / 2);
+      this.#changedMs = nowMs;
+      this.#leastBeforeMs = this.#leastMs;
+      this.#leastMs = Number.POSITIVE_INFINITY;
+    }
+    this.#periodStartMs = nowMs;
   }
 
   #set(bytes: number): void {

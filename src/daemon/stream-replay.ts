@@ -76,6 +76,8 @@ export interface StreamReplayParts {
   readonly share: number;
   /** Of the lanes' breakers. */
   readonly openAfterMs: number;
+  /** Of the stream. */
+  readonly lingerMs: number;
 }
 
 export class StreamReplay {
@@ -88,7 +90,9 @@ export class StreamReplay {
     this.#parts = parts;
     this.#marks = new ReplayMarks(parts.rings);
     const smallest = Math.min(...parts.rings.map(({ capacity }) => capacity));
-    if (parts.rings.length > 0) this.#pace = new ReplayPace(parts.openAfterMs, parts.share * smallest);
+    if (parts.rings.length > 0) {
+      this.#pace = new ReplayPace(parts.openAfterMs, parts.lingerMs, parts.share * smallest);
+    }
   }
 
   get isLoaded(): boolean {

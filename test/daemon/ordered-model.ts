@@ -155,6 +155,7 @@ export class OrderedModel {
       nowMs,
       share: 0.5,
       openAfterMs: 100,
+      lingerMs: 5,
     });
   }
 
