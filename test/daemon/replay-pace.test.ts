@@ -58,7 +58,8 @@ t.test('whatever a destination takes, what is replayed makes nobody wait long, a
 
 t.test('a destination that answers later from some moment on is soon given its capacity again', async (t) => {
   const { share } = replay(5_000, (nowMs) => (nowMs < settleMs / 2 ? 20 : 300), 60_000);
-  t.ok(share > 0.8, `${share.toFixed(2)} of what it can take`);
+  // Ten of the forty seconds that are looked at are needed to find out.
+  t.ok(share > 0.65, `${share.toFixed(2)} of what it can take`);
 });
 
 t.test(

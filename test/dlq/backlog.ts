@@ -14,6 +14,11 @@ export const backlogStreams = ['orders', 'clicks', 'audit', 'views'] as const;
 /** Every so many events, a dead letter that will never be delivered: its number is beyond those of the spills. */
 const eventsPerDeadLetter = 50;
 
+/** Whether the spill `id` is of the first stream. */
+export function isOfFirst(id: number): boolean {
+  return id % 2 === 0;
+}
+
 export interface BacklogPlan {
   readonly directory: string;
   /** About so many, and bytes in them. */
@@ -47,7 +52,7 @@ export async function writeBacklog({ directory, segments, bytes, events }: Backl
   for (let i = 0; i < count; ) {
     const isDead = i % eventsPerDeadLetter === 0;
     const id = isDead ? count + dead : spilled;
-    const stream = i % 2 === 0 ? 0 : 1 + (i % 3);
+    const stream = isOfFirst(id) ? 0 : 1 + (id % 3);
     const kind = isDead ? Kind.dead : Kind.spill;
     const answer = queue.offerBytes(stream, events.keyOf(id), events.dataOf(id), kind);
     if (answer === Appended.full) throw new Error('the disk is full or failing');
