@@ -14,75 +14,35 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openDlq } from '../src/dlq/dlq.ts';
-import { entryBytes, Kind } from '../src/dlq/layout.ts';
 import type { FsyncPolicy } from '../src/dlq/options.ts';
-import { Reason } from '../src/dlq/reasons.ts';
-import { Appended } from '../src/dlq/series.ts';
 import { realFiles } from '../src/edges/files.ts';
 import { createArena } from '../src/ring/arena.ts';
+import { appending, entryBytesOf } from './dlq-appending.ts';
 import { type BenchCase, benchSwitches, measure, printLine, printRow } from './harness.ts';
 
 const switches = benchSwitches();
 const roundBytes = switches.smoke ? 64 * 1024 : 32 * 1024 * 1024;
 const MiB = 1024 * 1024;
-const stream = 'orders';
 const keyBytes = 10;
-const keyOffset = 65_536;
 const blocks = { offset: MiB, length: MiB, count: 8 };
-const replayWindows = { offset: 9 * MiB, length: MiB, count: 1 };
-const arena = createArena(10 * MiB);
-arena.buffer.fill(0x78, keyOffset, keyOffset + 4_096);
+const arena = createArena(9 * MiB);
 
 interface Prepared extends BenchCase {
   readonly close: () => Promise<unknown>;
 }
 
 /** Events of `dataBytes` data and a key of 10 bytes, through the DLQ. */
-async function appending(directory: string, dataBytes: number, fsync: FsyncPolicy): Promise<Prepared> {
-  const dlq = await openDlq({
-    directory,
-    maxBytes: 2 ** 43,
-    segmentBytes: 64 * MiB,
-    fsync,
-    arena,
-    blocks,
-    replayWindows,
-    eventBytesMax: [MiB],
-    streams: [stream],
-    files: realFiles,
-    clock: {
-      nowMs: () => Date.now(),
-      after: (delayMs, run) => {
-        const timer = setTimeout(run, delayMs);
-        return () => clearTimeout(timer);
-      },
-    },
-    randomWord: () => 1,
-    onEvent: () => undefined,
-    onUnreadable: () => undefined,
-  });
-  const units = Math.floor(roundBytes / entryBytes(stream.length, false, keyBytes, dataBytes));
-  const dataOffset = keyOffset + keyBytes;
-  const run = async (): Promise<number> => {
-    const before = dlq.holdings(0).bytes;
-    for (let event = 0; event < units; ) {
-      const { spill } = Kind;
-      const answer = dlq.append(spill, 0, Reason.saturated, 0, 1, keyOffset, keyBytes, 0, dataOffset, dataBytes);
-      if (answer === Appended.ok) event++;
-      else if (answer === Appended.busy) await new Promise<void>((resolve) => dlq.whenWritable(resolve));
-      else throw new Error('the disk is full or failing');
-    }
-    if (!(await dlq.flush())) throw new Error('the disk is failing');
-    return dlq.holdings(0).bytes - before;
-  };
-  return { name: 'append', unit: 'event', units, run, close: () => dlq.close() };
+async function throughDlq(directory: string, dataBytes: number, fsync: FsyncPolicy): Promise<Prepared> {
+  const sizes = { segmentBytes: 64 * MiB, blockBytes: blocks.length, blocksBytes: blocks.length * blocks.count };
+  const { append, close } = await appending({ directory, dataBytes, fsync, ...sizes });
+  const units = Math.floor(roundBytes / entryBytesOf(dataBytes));
+  return { name: 'append', unit: 'event', units, run: () => append(units), close };
 }
 
 /** As many bytes as those entries take, in blocks, one after the other. */
 async function writing(directory: string, dataBytes: number, fsync: FsyncPolicy): Promise<Prepared> {
   const file = await realFiles.open(join(directory, 'baseline'), 'create');
-  const each = entryBytes(stream.length, false, keyBytes, dataBytes);
+  const each = entryBytesOf(dataBytes);
   const units = Math.floor(roundBytes / each);
   let position = 0;
   const run = async (): Promise<number> => {
@@ -106,7 +66,7 @@ const policies: readonly FsyncPolicy[] = [{ kind: 'none' }, { kind: 'interval', 
 
 for (const dataBytes of [200, 1_000]) {
   for (const fsync of policies) {
-    for (const prepare of [appending, writing]) {
+    for (const prepare of [throughDlq, writing]) {
       const directory = mkdtempSync(join(tmpdir(), 'spillway-dlq-append-'));
       try {
         const { close, ...benchCase } = await prepare(directory, dataBytes, fsync);
@@ -116,7 +76,7 @@ for (const dataBytes of [200, 1_000]) {
           switches,
         );
         printRow(row, switches);
-        const bytes = entryBytes(stream.length, false, keyBytes, dataBytes);
+        const bytes = entryBytesOf(dataBytes);
         if (!switches.json) printLine(`${' '.repeat(40)} ${((bytes / row.wallNs) * 1000).toFixed(0).padStart(8)} MB/s`);
         await close();
       } finally {
