@@ -8,16 +8,18 @@
  * ```
  *
  * The plain sequential write is the baseline of its round: 1 MiB at a time, one in flight, into one growing file. All variants of
- * a round write as many bytes, one after the other, and the order turns with the rounds; a row is the median of its rounds, and
+ * a round write as many bytes, one after the other, in an order in which each round gives each of them another neighbour; a row is the median of its rounds, and
  * the share is that of the baseline in the same round. fdatasync every 200 ms beside the writes, as `dlq.fsync` has it, and once
  * at the end. The files lie in the system's temporary directory, which must be on the disk in question.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { assert } from '../src/base/assert.ts';
 import { type OpenFile, realFiles } from '../src/edges/files.ts';
 import { appending, entryBytesOf } from './dlq-appending.ts';
 import { benchSwitches, median, printLine } from './harness.ts';
+import { writePlainly } from './plain-writes.ts';
 
 const switches = benchSwitches();
 const MiB = 1024 * 1024;
@@ -73,7 +75,7 @@ async function writePlain(directory: string, { fileBytes, blockBytes, inFlight, 
     const file = await realFiles.open(join(directory, `${number}`), 'create');
     if (ahead === 'ftruncate') await file.truncate(end);
     if (ahead === 'zeros') await writeZeros(file, end);
-    await writeFile(file, end, blockBytes, inFlight);
+    await writePlainly(file, { memory, from: 0, length: end, blockBytes, inFlight, fsyncMs });
     await file.close();
   }
 }
@@ -83,27 +85,6 @@ async function writeZeros(file: OpenFile, length: number): Promise<void> {
   for (let position = 0; position < length; position += MiB) {
     await file.write(zeros, 0, Math.min(MiB, length - position), position);
   }
-  await file.sync();
-}
-
-async function writeFile(file: OpenFile, length: number, blockBytes: number, inFlight: number): Promise<void> {
-  let position = 0;
-  let syncing: Promise<void> | undefined;
-  let syncedMs = performance.now();
-  const writeSome = async (): Promise<void> => {
-    while (position < length) {
-      const at = position;
-      position += blockBytes;
-      await file.write(memory, at % memory.length, Math.min(blockBytes, length - at), at);
-      if (syncing !== undefined || performance.now() - syncedMs < fsyncMs) continue;
-      syncedMs = performance.now();
-      syncing = file.sync().finally(() => {
-        syncing = undefined;
-      });
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, writeSome));
-  await syncing;
   await file.sync();
 }
 
@@ -129,10 +110,11 @@ async function rate(variant: Variant): Promise<number> {
   }
 }
 
+assert(variants.length === 17, 'a prime number: any stride comes to all of them');
 const rates = variants.map((): number[] => []);
 for (let round = 0; round < rounds; round++) {
   for (let turn = 0; turn < variants.length; turn++) {
-    const index = (turn + 5 * round) % variants.length;
+    const index = (turn * (round + 1)) % variants.length;
     rates[index]?.push(await rate(variants[index] as Variant));
   }
 }

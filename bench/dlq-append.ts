@@ -19,13 +19,13 @@ import { realFiles } from '../src/edges/files.ts';
 import { createArena } from '../src/ring/arena.ts';
 import { appending, entryBytesOf } from './dlq-appending.ts';
 import { type BenchCase, benchSwitches, measure, printLine, printRow } from './harness.ts';
+import { writePlainly } from './plain-writes.ts';
 
 const switches = benchSwitches();
 const roundBytes = switches.smoke ? 64 * 1024 : 32 * 1024 * 1024;
 const MiB = 1024 * 1024;
 const keyBytes = 10;
-const blocks = { offset: MiB, length: MiB, count: 8 };
-const arena = createArena(9 * MiB);
+const memory = createArena(MiB).buffer;
 
 interface Prepared extends BenchCase {
   readonly close: () => Promise<unknown>;
@@ -33,7 +33,7 @@ interface Prepared extends BenchCase {
 
 /** Events of `dataBytes` data and a key of 10 bytes, through the DLQ. */
 async function throughDlq(directory: string, dataBytes: number, fsync: FsyncPolicy): Promise<Prepared> {
-  const sizes = { segmentBytes: 64 * MiB, blockBytes: blocks.length, blocksBytes: blocks.length * blocks.count };
+  const sizes = { segmentBytes: 64 * MiB, blockBytes: MiB, blocksBytes: 8 * MiB };
   const { append, close } = await appending({ directory, dataBytes, fsync, ...sizes });
   const units = Math.floor(roundBytes / entryBytesOf(dataBytes));
   return { name: 'append', unit: 'event', units, run: () => append(units), close };
@@ -45,18 +45,11 @@ async function writing(directory: string, dataBytes: number, fsync: FsyncPolicy)
   const each = entryBytesOf(dataBytes);
   const units = Math.floor(roundBytes / each);
   let position = 0;
+  const fsyncMs = fsync.kind === 'interval' ? { fsyncMs: fsync.intervalMs } : {};
   const run = async (): Promise<number> => {
-    let syncedMs = performance.now();
-    for (let left = units * each; left > 0; ) {
-      const length = Math.min(left, blocks.length);
-      await file.write(arena.buffer, blocks.offset, length, position);
-      position += length;
-      left -= length;
-      if (fsync.kind !== 'interval' || performance.now() - syncedMs < fsync.intervalMs) continue;
-      await file.sync();
-      syncedMs = performance.now();
-    }
-    if (fsync.kind !== 'none') await file.sync();
+    const length = units * each;
+    await writePlainly(file, { memory, from: position, length, blockBytes: MiB, inFlight: 1, ...fsyncMs });
+    position += length;
     return units * (keyBytes + dataBytes);
   };
   return { name: 'fs.write', unit: 'event', units, run, close: () => file.close() };
