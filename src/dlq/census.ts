@@ -86,9 +86,9 @@ export async function readSegment(pass: Pass, item: Found, clip: number): Promis
   if (item.isHeaderDamaged && size > 0) addRange(0, Math.min(size, segmentHeaderBytes), 'header');
   let file: OpenFile | undefined;
   try {
-    file = await context.options.files.open(context.path(segment.name), 'read');
+    file = await context.insist(() => context.options.files.open(context.path(segment.name), 'read'));
     const reader = scanner(file, memory, size, segment.tag, addRange);
-    countEntries: while (await reader.load()) {
+    countEntries: while (await context.insist(() => reader.load())) {
       while (reader.step()) {
         if (entry.sequence(memory, reader.at) >= clip) break countEntries;
         countEntry(pass, item, contents, reader.at);

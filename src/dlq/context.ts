@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
 import type { BlockPool } from './blocks.ts';
-import type { DlqEvent, DlqOptions } from './options.ts';
+import { type DlqEvent, type DlqOptions, readFailuresMax, readRetryMs } from './options.ts';
 import type { Space } from './space.ts';
 
 /** Segments that one directory can ever have: a thousand a second for thirty years. */
@@ -14,6 +14,8 @@ export class DlqContext {
   readonly options: DlqOptions;
   readonly pool: BlockPool;
   readonly space: Space;
+  /** Of all series. */
+  readonly writers: { readonly failing: boolean }[] = [];
   /** Marks this run's segments and entries. */
   readonly tag: number;
   /** Sequence of the last entry of either series: orders all entries, over all runs. */
@@ -38,6 +40,11 @@ export class DlqContext {
     return this.lastSegmentNumber;
   }
 
+  /** Some series cannot write. */
+  get isDiskFailing(): boolean {
+    return this.writers.some(({ failing }) => failing);
+  }
+
   path(name: string): string {
     return join(this.options.directory, name);
   }
@@ -52,6 +59,18 @@ export class DlqContext {
     });
   }
 
+  /** Reads, and tries again where the disk fails for a moment: what cannot be read is set aside. Rejects with the last error. */
+  async insist<T>(read: () => Promise<T>): Promise<T> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await read();
+      } catch (error) {
+        if (failures === readFailuresMax || isOfTheFile(error)) throw error;
+        await this.delay(readRetryMs);
+      }
+    }
+  }
+
   /** Does what is welcome but not needed; a failure is told in one line and changes nothing else. */
   async attempt(what: string, action: () => Promise<void>): Promise<boolean> {
     try {
@@ -62,6 +81,11 @@ export class DlqContext {
       return false;
     }
   }
+}
+
+/** Asking again would get the same: it is no regular file, or may not be read. */
+function isOfTheFile(error: unknown): boolean {
+  return ['EINVAL', 'ELOOP', 'EACCES', 'EPERM', 'ENOENT', 'EISDIR', 'ENXIO'].includes(errorFields(error).code);
 }
 
 export function errorFields(error: unknown): { readonly code: string; readonly message: string } {

@@ -96,11 +96,12 @@ async function inspect(
 ): Promise<Found | undefined> {
   let file: OpenFile | undefined;
   try {
-    file = await context.options.files.open(context.path(name), 'read');
-    const size = await file.size();
+    const opened = await context.insist(() => context.options.files.open(context.path(name), 'read'));
+    file = opened;
+    const size = await context.insist(() => opened.size());
     context.space.usedBytes += size;
     if (parsed.form === 'quarantine') return undefined;
-    const header = await readSegmentHeader(file, memory);
+    const header = await context.insist(() => readSegmentHeader(opened, memory));
     if (header !== undefined && header.version !== formatVersion) {
       await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
       return undefined;
@@ -111,7 +112,7 @@ async function inspect(
       context.report({ change: 'misnamed', segment: name, number: ownNumber });
     }
     context.seeSegmentNumber(ownNumber);
-    const first = header?.firstSequence ?? (await firstSequenceIn(file, memory, size));
+    const first = header?.firstSequence ?? (await firstSequenceIn(context, opened, memory, size));
     const segment = { ...newSegment(kind, parsed.number, header?.tag, first, context.options.streams.length), name };
     segment.sealed = true;
     segment.file.bytes = size;
@@ -126,9 +127,9 @@ async function inspect(
   }
 }
 
-async function firstSequenceIn(file: OpenFile, memory: Memory, size: number): Promise<number> {
+async function firstSequenceIn(context: DlqContext, file: OpenFile, memory: Memory, size: number): Promise<number> {
   const reader = scanner(file, memory, size, undefined, () => undefined);
-  while (await reader.load()) {
+  while (await context.insist(() => reader.load())) {
     if (reader.step()) return entry.sequence(memory, reader.at);
   }
   return 0;

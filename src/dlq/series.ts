@@ -90,7 +90,8 @@ export class Series {
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
     if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#refuse();
     const unit = this.#unitFor(total);
-    if (unit === undefined) return Appended.busy;
+    // Blocks that wait for a disk that fails may wait for long, whichever series they are of.
+    if (unit === undefined) return this.#context.isDiskFailing ? this.#refuse() : Appended.busy;
 
     const { arena } = this.#context.options;
     const sequence = ++this.#context.lastSequence;
@@ -160,7 +161,7 @@ export class Series {
     if (!this.#wasFull) {
       this.#wasFull = true;
       const { usedBytes, maxBytes } = this.#context.space;
-      const cause = this.writer.failing ? 'disk' : 'max_bytes';
+      const cause = this.#context.isDiskFailing ? 'disk' : 'max_bytes';
       this.#context.report({ change: 'full', series: kindNames[this.kind], cause, usedBytes, maxBytes });
     }
     return Appended.full;

@@ -52,6 +52,7 @@ export class SegmentWriter {
     this.#kind = kind;
     this.#context = context;
     this.segments = recovered;
+    context.writers.push(this);
     context.pool.onDry(() => this.#reclaim());
   }
 
@@ -86,7 +87,10 @@ export class SegmentWriter {
     this.pump();
   }
 
-  /** Resolves to true when all that was pushed is as durable as the policy makes it, to false when the disk keeps failing. */
+  /**
+   * Resolves to true when all that was pushed is as durable as the policy makes it; to false when the disk keeps failing, or may
+   * have lost what it had taken.
+   */
   settled(): Promise<boolean> {
     if (this.#settledUnits === this.#pushedUnits) return Promise.resolve(true);
     return new Promise((resolve) => {
@@ -326,6 +330,8 @@ export class SegmentWriter {
     if (atRisk.length > 0) {
       const events = atRisk.reduce((sum, unit) => sum + unit.tally.totalEvents, 0);
       this.#context.report({ change: 'at_risk', segment: segment.name, events });
+      // Whoever waits, waits for these too.
+      for (const { resolve } of this.#settleWaiters.splice(0)) resolve(false);
     }
     const first = kept[0];
     if (first === undefined) return;

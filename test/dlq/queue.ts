@@ -12,7 +12,7 @@ import type { DlqEvent } from '../../src/dlq/options.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { realFiles } from '../../src/edges/files.ts';
-import { createArena } from '../../src/ring/arena.ts';
+import { type Arena, createArena } from '../../src/ring/arena.ts';
 
 export interface Event {
   readonly stream: number;
@@ -25,8 +25,13 @@ export interface Event {
 }
 
 export type QueueOptions = Partial<
-  Pick<OpenDlqOptions, 'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax'>
+  Pick<
+    OpenDlqOptions,
+    'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax' | 'clock' | 'randomWord'
+  >
 > & {
+  /** One that an earlier queue is done with. */
+  readonly arena?: Arena;
   readonly blockBytes?: number;
   readonly blockCount?: number;
   readonly windowBytes?: number;
@@ -62,10 +67,10 @@ export class Queue {
   readonly reports: readonly DlqEvent[];
   /** Events that were said to be unreadable, by stream. */
   readonly unreadable: readonly number[];
-  readonly #arena: ReturnType<typeof createArena>;
+  readonly #arena: Arena;
   #closed = false;
 
-  private constructor(dlq: Dlq, arena: ReturnType<typeof createArena>, reports: DlqEvent[], unreadable: number[]) {
+  private constructor(dlq: Dlq, arena: Arena, reports: DlqEvent[], unreadable: number[]) {
     this.dlq = dlq;
     this.reports = reports;
     this.unreadable = unreadable;
@@ -73,10 +78,17 @@ export class Queue {
   }
 
   static async open(t: Teardown, directory: string, options: QueueOptions = {}): Promise<Queue> {
-    const { blockBytes = 4_096, blockCount = 8, windowBytes = 64 * 1024, windowCount = 2, ...given } = options;
+    const {
+      blockBytes = 4_096,
+      blockCount = 8,
+      windowBytes = 64 * 1024,
+      windowCount = 2,
+      arena: lent,
+      ...given
+    } = options;
     const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
     const replayWindows = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes, count: windowCount };
-    const arena = createArena(replayWindows.offset + windowBytes * windowCount);
+    const arena = lent ?? createArena(replayWindows.offset + windowBytes * windowCount);
     const reports: DlqEvent[] = [];
     const unreadable = [0, 0];
     const dlq = await openDlq({
