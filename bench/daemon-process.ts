@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { DlqCondition } from '../src/dlq/dlq.ts';
 import type { Ledger } from '../src/observe/ledger.ts';
 
 const binary = new URL('../src/main.js', import.meta.url).pathname;
@@ -17,6 +18,7 @@ export interface Status {
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
   readonly streams: Readonly<Record<string, StreamStatus>>;
+  readonly dlq: DlqCondition;
   readonly lanes: readonly {
     readonly breaker: string;
     readonly ringBytes: number;

@@ -9,8 +9,10 @@ import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
 import { Kind } from './layout.ts';
-import type { DlqOptions, WindowArea } from './options.ts';
+import type { DlqOptions, DropReason, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
+import { Reserve } from './reserve.ts';
+import { Retention } from './retention.ts';
 import type { Segment } from './segment.ts';
 import type { Appended } from './series.ts';
 import { Series } from './series.ts';
@@ -36,13 +38,38 @@ export interface Holdings {
   readonly oldestUs: number;
 }
 
+/** How the queue is, for alerts. */
+export interface DlqCondition {
+  /** On disk, or about to be; the reserve included. */
+  readonly bytes: number;
+  readonly maxBytes: number;
+  /** Events that must go to disk are refused. */
+  readonly full: boolean;
+  /** Why; empty: it is not full. */
+  readonly cause: '' | 'disk_failing' | 'disk_full' | 'max_bytes';
+  /** The last write or sync of some series failed. */
+  readonly failing: boolean;
+  /** Kept back for a full disk; 0: it is in use, or there is none. */
+  readonly reserveBytes: number;
+  /** Since the start. */
+  readonly droppedByReason: Readonly<Record<DropReason, number>>;
+}
+
 /** Opens the queue in `options.directory`: reads what earlier runs left, and appends to segments of its own. */
 export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   await options.files.makeDirectory(options.directory);
-  const context = new DlqContext(options, new BlockPool(options.blocks), new Space(options.maxBytes));
+  const context = new DlqContext(
+    options,
+    new BlockPool(options.blocks),
+    new Space(options.maxBytes, options.reserveBytes),
+  );
   context.space.usedBytes += checkpointBytes(options.streams);
   const streams = new StreamNames(options.streams);
-  return new Dlq(context, options, streams, await recover(context, streams));
+  const found = await recover(context, streams);
+  const reserve = new Reserve(context);
+  context.reserve = reserve;
+  await reserve.open();
+  return new Dlq(context, options, streams, found, reserve);
 }
 
 export class Dlq {
@@ -52,10 +79,13 @@ export class Dlq {
   readonly #deads: Series;
   readonly #windows: WindowPool;
   readonly #checkpoints: Checkpoints;
+  readonly #retention: Retention;
+  readonly #reserve: Reserve;
 
-  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered) {
+  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered, reserve: Reserve) {
     const names = options.streams;
     this.#context = context;
+    this.#reserve = reserve;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams, found.deads);
     this.#queues = found.spills.map((segments, slot) => {
@@ -77,6 +107,7 @@ export class Dlq {
       return { series, cursor, covered: checkpoint, written: checkpoint };
     });
     this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
+    this.#retention = new Retention(context, this.#queues, this.#deads);
     const { spilled, dead } = this.holdings(undefined);
     if (spilled + dead === 0) return;
     const files = new Set([...found.spills.flat(), ...found.deads].map(({ file }) => file));
@@ -145,7 +176,22 @@ export class Dlq {
 
   /** Bytes on disk, or about to be. */
   get diskBytes(): number {
-    return this.#context.space.usedBytes;
+    return this.#context.space.usedBytes + this.#reserve.heldBytes;
+  }
+
+  get condition(): DlqCondition {
+    const { space, dropped } = this.#context;
+    const all = [...this.#queues.map(({ series }) => series), this.#deads];
+    const cause = all.map((series) => series.fullCause).find((one) => one !== undefined);
+    return {
+      bytes: this.diskBytes,
+      maxBytes: space.maxBytes,
+      full: cause !== undefined,
+      cause: cause ?? '',
+      failing: all.some(({ writer }) => writer.isInTrouble),
+      reserveBytes: this.#reserve.heldBytes,
+      droppedByReason: { ...dropped },
+    };
   }
 
   /** Whether spills of so many bytes, entry headers and all, would be taken now. */
@@ -194,6 +240,7 @@ export class Dlq {
 
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
+    await this.#retention.close();
     await this.#checkpoints.close();
     for (const { cursor } of this.#queues) await cursor.close();
     this.#pushAll();
@@ -201,6 +248,8 @@ export class Dlq {
     const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
     if (isWritten) await this.#checkpoints.write();
+    for (const series of all) series.close();
+    await this.#reserve.close();
     return isWritten;
   }
 }

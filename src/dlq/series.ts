@@ -10,11 +10,11 @@ import { assert } from '../base/assert.ts';
 import { newUnit, type Unit } from './blocks.ts';
 import type { DlqContext } from './context.ts';
 import { crcOfBytes } from './crc.ts';
-import type { Kind } from './layout.ts';
 import {
   entryBytes,
   entryHeaderBytes,
   hashKeyBytes,
+  Kind,
   kindNames,
   padded,
   sealEntryHeader,
@@ -25,6 +25,7 @@ import { lingerMs } from './options.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
 import type { Tally } from './tally.ts';
+import { Trouble } from './trouble.ts';
 import { SegmentWriter } from './writer.ts';
 
 /** What became of an append. */
@@ -51,7 +52,8 @@ export class Series {
   /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
   #segmentBytes = Number.POSITIVE_INFINITY;
   #lingering = false;
-  #wasFull = false;
+  readonly #trouble: Trouble;
+  #refusedBytes = 0;
 
   constructor(
     kind: Kind,
@@ -67,6 +69,11 @@ export class Series {
     this.#context = context;
     this.#streams = streams;
     this.#onPressure = onPressure;
+    this.#trouble = new Trouble(context, {
+      names: { begins: 'full', lasts: 'still_full', ends: 'room' },
+      fields: () => ({ series: kindNames[kind], cause: this.fullCause ?? '', ...this.#spaceFields() }),
+      isOver: () => this.fullCause === undefined,
+    });
   }
 
   /**
@@ -88,7 +95,7 @@ export class Series {
   ): Appended {
     const length = stream < 0 ? nameLength : this.#streams.length(stream);
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
-    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#refuse();
+    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#withoutRoom(total);
     const unit = this.#unitFor(total);
     if (unit === undefined) return Appended.busy;
 
@@ -156,13 +163,29 @@ export class Series {
     return this.writer.rotateWhenIdle();
   }
 
-  #refuse(): Appended {
-    if (!this.#wasFull) {
-      this.#wasFull = true;
-      const { usedBytes, maxBytes } = this.#context.space;
-      const cause = this.writer.failing ? 'disk' : 'max_bytes';
-      this.#context.report({ change: 'full', series: kindNames[this.kind], cause, usedBytes, maxBytes });
-    }
+  /** Why an entry, such as the last one that was refused, would be refused now; undefined: it would not. */
+  get fullCause(): 'disk_failing' | 'disk_full' | 'max_bytes' | undefined {
+    const { space } = this.#context;
+    if (this.writer.failing) return 'disk_failing';
+    if (space.hasRoom(this.kind, this.#trouble.isOn ? this.#refusedBytes : 0)) return undefined;
+    return space.isDiskFull && this.kind !== Kind.dead ? 'disk_full' : 'max_bytes';
+  }
+
+  /** Nothing is told any more. */
+  close(): void {
+    this.#trouble.close();
+  }
+
+  #spaceFields(): { readonly usedBytes: number; readonly maxBytes: number } {
+    const { usedBytes, maxBytes } = this.#context.space;
+    return { usedBytes, maxBytes };
+  }
+
+  #withoutRoom(total: number): Appended {
+    const isFailing = this.writer.failing || (this.#context.space.isDiskFull && this.kind !== Kind.dead);
+    if (!isFailing && this.#context.makeRoom()) return Appended.busy;
+    this.#refusedBytes = total;
+    this.#trouble.met();
     return Appended.full;
   }
 
@@ -179,6 +202,7 @@ export class Series {
       this.#onPressure();
       return undefined;
     }
+    if (this.#context.space.isTight(this.#context.roomBytes)) this.#context.makeRoom();
     if (rotate) {
       this.#segmentBytes = segmentHeaderBytes;
       this.#context.space.usedBytes += segmentHeaderBytes;
@@ -192,14 +216,12 @@ export class Series {
     unit.lastSequence = sequence;
     unit.length += total;
     if (firstSeenUs < unit.oldestUs) unit.oldestUs = firstSeenUs;
+    if (firstSeenUs > unit.newestUs) unit.newestUs = firstSeenUs;
     unit.tally.count(stream, bytes, 1);
     this.tally.count(stream, bytes, 1);
     this.#segmentBytes += total;
     this.#context.space.usedBytes += total;
-    if (this.#wasFull) {
-      this.#wasFull = false;
-      this.#context.report({ change: 'room', series: kindNames[this.kind] });
-    }
+    if (this.#trouble.isOn) this.#trouble.over();
     if (unit.blocks.length > 1) this.push();
     else if (!this.#lingering) this.#linger();
   }

@@ -19,7 +19,14 @@ t.test('the smallest configuration has the documented defaults', async (t) => {
   });
   t.match(listeners[0], { kind: 'unix', mode: 0o660, stream: 'orders', ack: 'memory', missingKey: 'random' });
   t.strictSame(breaker, { openAt: 0.9, closeAt: 0.6, openAfterMs: 1000, failures: 5, halfOpenAfterMs: 500 });
-  t.strictSame(dlq, { maxBytes: 10 * 1024 ** 3, segmentBytes: 64 * 1024 ** 2, fsyncIntervalMs: 200, replayShare: 0.5 });
+  t.strictSame(dlq, {
+    maxBytes: 10 * 1024 ** 3,
+    segmentBytes: 64 * 1024 ** 2,
+    reserveBytes: 16 * 1024 ** 2,
+    whenFull: 'refuse',
+    fsync: { intervalMs: 200 },
+    replayShare: 0.5,
+  });
   t.strictSame(log, { level: 'info', intervalMs: 10_000 });
 });
 
@@ -65,7 +72,7 @@ t.test('the environment sets over the file', async (t) => {
   t.equal(config.daemon.lanes, 2);
   t.equal(config.streams[0].aggregation, false);
   t.equal(config.breaker.openAt, 0.8);
-  t.equal(config.dlq.fsyncIntervalMs, 'each');
+  t.equal(config.dlq.fsync, 'each');
 });
 
 t.test('the environment alone can be a whole configuration', async (t) => {

@@ -99,7 +99,7 @@ export class Queue {
       },
       randomWord: () => randomInt(2 ** 32),
       onEvent: (event) => reports.push(event),
-      onUnreadable: (stream, events) => {
+      onDropped: (stream, events) => {
         unreadable[stream]! += events;
       },
       ...given,
