@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { DlqCondition } from '../src/dlq/dlq.ts';
+import type { DlqCondition } from '../src/dlq/condition.ts';
 import type { Ledger } from '../src/observe/ledger.ts';
 
 const binary = new URL('../src/main.js', import.meta.url).pathname;

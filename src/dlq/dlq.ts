@@ -6,10 +6,11 @@
 import { BlockPool } from './blocks.ts';
 import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
+import { conditionOf, type DlqCondition } from './condition.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
 import { Kind } from './layout.ts';
-import type { DlqOptions, DropReason, WindowArea } from './options.ts';
+import type { DlqOptions, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
 import { Reserve } from './reserve.ts';
 import { Retention } from './retention.ts';
@@ -36,23 +37,6 @@ export interface Holdings {
   readonly spilledBytes: number;
   /** When the oldest spill was first seen, in microseconds since the epoch, exact to the segment; 0: none. */
   readonly oldestUs: number;
-}
-
-/** How the queue is, for alerts. */
-export interface DlqCondition {
-  /** On disk, or about to be; the reserve included. */
-  readonly bytes: number;
-  readonly maxBytes: number;
-  /** Events that must go to disk are refused. */
-  readonly full: boolean;
-  /** Why; empty: it is not full. */
-  readonly cause: '' | 'disk_failing' | 'disk_full' | 'max_bytes';
-  /** The last write or sync of some series failed. */
-  readonly failing: boolean;
-  /** Kept back for a full disk; 0: it is in use, or there is none. */
-  readonly reserveBytes: number;
-  /** Since the start. */
-  readonly droppedByReason: Readonly<Record<DropReason, number>>;
 }
 
 /** Opens the queue in `options.directory`: reads what earlier runs left, and appends to segments of its own. */
@@ -180,18 +164,7 @@ export class Dlq {
   }
 
   get condition(): DlqCondition {
-    const { space, dropped } = this.#context;
-    const all = [...this.#queues.map(({ series }) => series), this.#deads];
-    const cause = all.map((series) => series.fullCause).find((one) => one !== undefined);
-    return {
-      bytes: this.diskBytes,
-      maxBytes: space.maxBytes,
-      full: cause !== undefined,
-      cause: cause ?? '',
-      failing: all.some(({ writer }) => writer.isInTrouble),
-      reserveBytes: this.#reserve.heldBytes,
-      droppedByReason: { ...dropped },
-    };
+    return conditionOf(this.#context, this.#reserve, [...this.#queues.map(({ series }) => series), this.#deads]);
   }
 
   /** Whether spills of so many bytes, entry headers and all, would be taken now. */
@@ -248,7 +221,7 @@ export class Dlq {
     const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
     if (isWritten) await this.#checkpoints.write();
-    for (const series of all) series.close();
+    for (const series of all) series.refusals.close();
     await this.#reserve.close();
     return isWritten;
   }

@@ -90,7 +90,7 @@ export class Reserve {
       const wasHeld = this.#state === 'held';
       this.#giveUp();
       // One that is being taken sees that it must stop, and removes what it has written.
-      if (wasHeld) this.#work = this.#work.then(() => this.#remove());
+      if (wasHeld) this.#work = this.#after(() => this.#remove());
     }
     return true;
   }
@@ -117,7 +117,7 @@ export class Reserve {
 
   #lookLater(): void {
     this.#cancelLook = this.#context.options.clock.after(this.#retakeMs, () => {
-      this.#work = this.#work.then(async () => {
+      this.#work = this.#after(async () => {
         if (this.#state !== 'released') return;
         if (await this.#isRoom()) this.#take();
         else this.#lookLater();
@@ -125,9 +125,14 @@ export class Reserve {
     });
   }
 
+  async #after(next: () => Promise<void>): Promise<void> {
+    await this.#work;
+    await next();
+  }
+
   #take(): void {
     this.#state = 'taking';
-    this.#work = this.#work.then(() => this.#write());
+    this.#work = this.#after(() => this.#write());
   }
 
   async #write(): Promise<void> {

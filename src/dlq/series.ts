@@ -10,22 +10,21 @@ import { assert } from '../base/assert.ts';
 import { newUnit, type Unit } from './blocks.ts';
 import type { DlqContext } from './context.ts';
 import { crcOfBytes } from './crc.ts';
+import type { Kind } from './layout.ts';
 import {
   entryBytes,
   entryHeaderBytes,
   hashKeyBytes,
-  Kind,
-  kindNames,
   padded,
   sealEntryHeader,
   segmentHeaderBytes,
   writeEntryHeader,
 } from './layout.ts';
 import { lingerMs } from './options.ts';
+import { Refusals } from './refusals.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
 import type { Tally } from './tally.ts';
-import { Trouble } from './trouble.ts';
 import { SegmentWriter } from './writer.ts';
 
 /** What became of an append. */
@@ -42,6 +41,7 @@ export type Appended = (typeof Appended)[keyof typeof Appended];
 export class Series {
   readonly kind: Kind;
   readonly writer: SegmentWriter;
+  readonly refusals: Refusals;
   /** Events of this series in the queue. */
   readonly tally: Tally;
   readonly #context: DlqContext;
@@ -52,8 +52,6 @@ export class Series {
   /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
   #segmentBytes = Number.POSITIVE_INFINITY;
   #lingering = false;
-  readonly #trouble: Trouble;
-  #refusedBytes = 0;
 
   constructor(
     kind: Kind,
@@ -69,11 +67,7 @@ export class Series {
     this.#context = context;
     this.#streams = streams;
     this.#onPressure = onPressure;
-    this.#trouble = new Trouble(context, {
-      names: { begins: 'full', lasts: 'still_full', ends: 'room' },
-      fields: () => ({ series: kindNames[kind], cause: this.fullCause ?? '', ...this.#spaceFields() }),
-      isOver: () => this.fullCause === undefined,
-    });
+    this.refusals = new Refusals(kind, context, this.writer);
   }
 
   /**
@@ -95,7 +89,7 @@ export class Series {
   ): Appended {
     const length = stream < 0 ? nameLength : this.#streams.length(stream);
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
-    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#withoutRoom(total);
+    if (this.refusals.has(total)) return this.refusals.refuse(total) ? Appended.busy : Appended.full;
     const unit = this.#unitFor(total);
     if (unit === undefined) return Appended.busy;
 
@@ -163,32 +157,6 @@ export class Series {
     return this.writer.rotateWhenIdle();
   }
 
-  /** Why an entry, such as the last one that was refused, would be refused now; undefined: it would not. */
-  get fullCause(): 'disk_failing' | 'disk_full' | 'max_bytes' | undefined {
-    const { space } = this.#context;
-    if (this.writer.failing) return 'disk_failing';
-    if (space.hasRoom(this.kind, this.#trouble.isOn ? this.#refusedBytes : 0)) return undefined;
-    return space.isDiskFull && this.kind !== Kind.dead ? 'disk_full' : 'max_bytes';
-  }
-
-  /** Nothing is told any more. */
-  close(): void {
-    this.#trouble.close();
-  }
-
-  #spaceFields(): { readonly usedBytes: number; readonly maxBytes: number } {
-    const { usedBytes, maxBytes } = this.#context.space;
-    return { usedBytes, maxBytes };
-  }
-
-  #withoutRoom(total: number): Appended {
-    const isFailing = this.writer.failing || (this.#context.space.isDiskFull && this.kind !== Kind.dead);
-    if (!isFailing && this.#context.makeRoom()) return Appended.busy;
-    this.#refusedBytes = total;
-    this.#trouble.met();
-    return Appended.full;
-  }
-
   /** The unit that an entry of `total` bytes goes into; undefined when no block is free. */
   #unitFor(total: number): Unit | undefined {
     const { blockBytes, count } = this.#context.pool;
@@ -221,7 +189,7 @@ export class Series {
     this.tally.count(stream, bytes, 1);
     this.#segmentBytes += total;
     this.#context.space.usedBytes += total;
-    if (this.#trouble.isOn) this.#trouble.over();
+    this.refusals.over();
     if (unit.blocks.length > 1) this.push();
     else if (!this.#lingering) this.#linger();
   }
