@@ -1,0 +1,120 @@
+/**
+ * Small real disks for tests that want them full or failing: a tmpfs of a stated size, and an ext4 on a block device whose writes
+ * fail when they are told to. They need root, and the second one nbdkit, nbdfuse and loop devices; who cannot have them is told
+ * why. All of it is undone by the test's teardown, also when the test fails.
+ *
+ * ```
+ *   ext4 ─ loop device ─ file by nbdfuse ─ nbdkit: error filter ─ memory       the filter fails writes while a certain file exists
+ * ```
+ */
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Ending, until } from '../daemon/running.ts';
+
+const mebibyte = 1024 ** 2;
+
+/** Why no tmpfs can be mounted here; false: it can. */
+export function withoutTmpfs(): string | false {
+  if (process.getuid?.() !== 0) return 'mounting a tmpfs needs root';
+  const directory = mkdtempSync(join(tmpdir(), 'spillway-mount-'));
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'spillway', directory]);
+  if (status === 0) execFileSync('umount', [directory]);
+  rmSync(directory, { recursive: true });
+  return status === 0 ? false : `no tmpfs can be mounted: ${String(stderr).trim()}`;
+}
+
+/** Why there is no disk here that fails when it is told to; false: there is. */
+export function withoutFailingDisk(): string | false {
+  if (process.getuid?.() !== 0) return 'mounting a disk needs root';
+  for (const command of ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4']) {
+    if (spawnSync(command, ['--version']).error !== undefined) return `${command} is not installed`;
+  }
+  const { status } = spawnSync('losetup', ['--find']);
+  return status === 0 ? false : 'there are no loop devices';
+}
+
+/** Mounts a tmpfs of so many MiB at `path`. */
+export function mountTmpfs(ending: Ending, path: string, mebibytes: number): void {
+  mkdirSync(path, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0700`, 'spillway', path]);
+  // Lazily: whoever still has files open there is ended after this.
+  ending.teardown(async () => void execFileSync('umount', ['--lazy', path]));
+}
+
+/** Takes all that is free on the file system of `path`, into that file. */
+export function fillUp(path: string): void {
+  const file = openSync(path, 'a');
+  const piece = Buffer.alloc(64 * 1024, 0x66);
+  try {
+    for (let length = piece.length; length >= 512; ) {
+      try {
+        writeSync(file, piece, 0, length);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+        length /= 2;
+      }
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+export function freeBytes(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
+}
+
+export interface FailingDisk {
+  /** From now on every write to the device fails with EIO. */
+  fail(): void;
+  heal(): void;
+}
+
+/** Mounts an ext4 of so many MiB at `path`. It has no journal: one that cannot be written would make the disk read-only. */
+export async function mountFailingDisk(ending: Ending, path: string, mebibytes: number): Promise<FailingDisk> {
+  const directory = mkdtempSync(join(tmpdir(), 'spillway-disk-'));
+  ending.teardown(async () => rmSync(directory, { recursive: true, force: true }));
+  const [device, switchFile] = [join(directory, 'device'), join(directory, 'fail')];
+  writeFileSync(device, '');
+  const filter = ['error-pwrite=EIO', 'error-pwrite-rate=100%', `error-file=${switchFile}`];
+  const server = spawn(
+    'nbdfuse',
+    [device, '--command', 'nbdkit', '-s', '--filter=error', 'memory', `size=${mebibytes}M`, ...filter],
+    { stdio: 'ignore' },
+  );
+  ending.teardown(() => unmounted(device, server));
+  await until(
+    async () => statSync(device).size,
+    (size) => size === mebibytes * mebibyte,
+    10_000,
+  );
+  const loop = execFileSync('losetup', ['--find', '--show', device], { encoding: 'utf8' }).trim();
+  ending.teardown(async () => void execFileSync('losetup', ['--detach', loop]));
+  execFileSync('mkfs.ext4', ['-q', '-O', '^has_journal', '-E', 'lazy_itable_init=0', '-m', '0', loop]);
+  mkdirSync(path, { recursive: true });
+  execFileSync('mount', ['-o', 'errors=continue', loop, path]);
+  const heal = (): void => rmSync(switchFile, { force: true });
+  ending.teardown(async () => {
+    heal();
+    execFileSync('umount', ['--lazy', path]);
+  });
+  return { fail: () => writeFileSync(switchFile, ''), heal };
+}
+
+async function unmounted(device: string, server: ChildProcess): Promise<void> {
+  const ended = new Promise((resolve) => server.once('exit', resolve));
+  execFileSync('umount', ['--lazy', device]);
+  if (server.exitCode === null) await ended;
+}
