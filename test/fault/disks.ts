@@ -1,6 +1,6 @@
 /**
- * Small real disks for tests that want them full or failing: a tmpfs of a stated size, and an ext4 on a block device whose writes
- * fail when they are told to. They need root, and the second one nbdkit, nbdfuse and loop devices; who cannot have them is told
+ * Small real disks for tests that want them full, failing or slow: a tmpfs of a stated size, and an ext4 on a block device whose
+ * writes fail, or whose server stands still, when they are told to. They need root, and the second one nbdkit, nbdfuse and loop devices; who cannot have them is told
  * why. All of it is undone by the test's teardown, also when the test fails.
  *
  * ```
@@ -36,10 +36,10 @@ export function withoutTmpfs(): string | false {
 }
 
 /** Why there is no disk here that fails when it is told to; false: there is. */
-export function withoutFailingDisk(): string | false {
+export function withoutTroubledDisk(): string | false {
   if (process.getuid?.() !== 0) return 'mounting a disk needs root';
   for (const command of ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4']) {
-    if (spawnSync(command, ['--version']).error !== undefined) return `${command} is not installed`;
+    if (spawnSync('which', [command]).status !== 0) return `${command} is not installed`;
   }
   const { status } = spawnSync('losetup', ['--find']);
   return status === 0 ? false : 'there are no loop devices';
@@ -76,14 +76,18 @@ export function freeBytes(path: string): number {
   return bavail * bsize;
 }
 
-export interface FailingDisk {
+export interface TroubledDisk {
   /** From now on every write to the device fails with EIO. */
   fail(): void;
   heal(): void;
+  /** The device answers nothing for so long; whatever becomes of this process, it goes on then. */
+  stall(ms: number): void;
+  /** Forgets what the system holds in memory of the disk: what is read from now on was really written. Nobody may use it meanwhile. */
+  remount(): void;
 }
 
 /** Mounts an ext4 of so many MiB at `path`. It has no journal: one that cannot be written would make the disk read-only. */
-export async function mountFailingDisk(ending: Ending, path: string, mebibytes: number): Promise<FailingDisk> {
+export async function mountTroubledDisk(ending: Ending, path: string, mebibytes: number): Promise<TroubledDisk> {
   const directory = mkdtempSync(join(tmpdir(), 'spillway-disk-'));
   ending.teardown(async () => rmSync(directory, { recursive: true, force: true }));
   const [device, switchFile] = [join(directory, 'device'), join(directory, 'fail')];
@@ -104,13 +108,25 @@ export async function mountFailingDisk(ending: Ending, path: string, mebibytes: 
   ending.teardown(async () => void execFileSync('losetup', ['--detach', loop]));
   execFileSync('mkfs.ext4', ['-q', '-O', '^has_journal', '-E', 'lazy_itable_init=0', '-m', '0', loop]);
   mkdirSync(path, { recursive: true });
-  execFileSync('mount', ['-o', 'errors=continue', loop, path]);
+  const mount = (): Buffer => execFileSync('mount', ['-o', 'errors=continue', loop, path]);
+  mount();
   const heal = (): void => rmSync(switchFile, { force: true });
   ending.teardown(async () => {
     heal();
     execFileSync('umount', ['--lazy', path]);
   });
-  return { fail: () => writeFileSync(switchFile, ''), heal };
+  return {
+    fail: () => writeFileSync(switchFile, ''),
+    heal,
+    stall: (ms) => {
+      const script = `kill -STOP ${server.pid}; sleep ${ms / 1000}; kill -CONT ${server.pid}`;
+      spawn('sh', ['-c', script], { stdio: 'ignore', detached: true }).unref();
+    },
+    remount: () => {
+      execFileSync('umount', [path]);
+      mount();
+    },
+  };
 }
 
 async function unmounted(device: string, server: ChildProcess): Promise<void> {

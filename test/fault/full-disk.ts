@@ -9,12 +9,11 @@
  */
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Client, connect } from '../../src/client/client.ts';
 import { type Ending, type Ledger, type LogLine, Rig, type RunningDaemon, until } from '../daemon/running.ts';
+import { BurstSender } from './burst-sender.ts';
 import { fillUp, mountTmpfs } from './disks.ts';
 
 const diskMiB = 64;
-const burstEvents = 50;
 
 export interface FullDiskReport {
   readonly accepted: number;
@@ -40,7 +39,7 @@ export async function fillAndFree(ending: Ending, cycles: number): Promise<FullD
     '[dlq]\nmax_bytes = "1GiB"\nsegment_bytes = "2MiB"\nreserve_bytes = "16MiB"\n[breaker]\nfailures = 1\n';
   const daemon = await rig.daemon('', limits);
   await rig.simulator.faults({ refuse: true });
-  const sender = await Sender.start(rig, daemon);
+  const sender = await BurstSender.start(rig, daemon.socket);
   const refusalMs: number[] = [];
   const acceptedAfterMs: number[] = [];
   await sender.until(({ accepted }) => accepted > 0);
@@ -92,57 +91,4 @@ async function held(daemon: RunningDaemon): Promise<void> {
     () => daemon.status(),
     ({ dlq }) => dlq.reserveBytes > 0 && !dlq.failing,
   );
-}
-
-interface Burst {
-  readonly accepted: number;
-  readonly refused: number;
-  readonly tookMs: number;
-}
-
-/** Offers events in bursts, and remembers which were refused. */
-class Sender {
-  readonly refused = new Set<number>();
-  readonly codes = new Set<string>();
-  readonly #rig: Rig;
-  readonly #client: Client;
-  #sent = 0;
-
-  private constructor(rig: Rig, client: Client) {
-    this.#rig = rig;
-    this.#client = client;
-  }
-
-  static async start(rig: Rig, daemon: RunningDaemon): Promise<Sender> {
-    const client = await connect({
-      path: daemon.socket,
-      onRefusal: ({ code, first, count }) => {
-        sender.codes.add(code);
-        for (let number = first; number < first + count; number++) sender.refused.add(number - 1);
-      },
-    });
-    const sender = new Sender(rig, client);
-    return sender;
-  }
-
-  /** Bursts until `done`; resolves with the last one. */
-  until(done: (burst: Burst) => boolean): Promise<Burst> {
-    return until(() => this.#burst(), done);
-  }
-
-  async end(): Promise<{ accepted: number; refused: ReadonlySet<number>; codes: ReadonlySet<string> }> {
-    const { accepted } = await this.#client.close();
-    return { accepted, refused: this.refused, codes: this.codes };
-  }
-
-  async #burst(): Promise<Burst> {
-    const [startMs, refusedBefore] = [performance.now(), this.refused.size];
-    const { events } = this.#rig;
-    for (let i = 0; i < burstEvents; i++, this.#sent++) {
-      this.#client.send(events.keyOf(this.#sent), events.dataOf(this.#sent));
-    }
-    await this.#client.flush();
-    const refused = this.refused.size - refusedBefore;
-    return { accepted: burstEvents - refused, refused, tookMs: performance.now() - startMs };
-  }
 }
