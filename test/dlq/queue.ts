@@ -25,12 +25,25 @@ export interface Event {
 }
 
 export type QueueOptions = Partial<
-  Pick<OpenDlqOptions, 'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax'>
+  Pick<
+    OpenDlqOptions,
+    | 'maxBytes'
+    | 'segmentBytes'
+    | 'fsync'
+    | 'streams'
+    | 'files'
+    | 'eventBytesMax'
+    | 'reserveBytes'
+    | 'whenFull'
+    | 'maxAgeMs'
+  >
 > & {
   readonly blockBytes?: number;
   readonly blockCount?: number;
   readonly windowBytes?: number;
   readonly windowCount?: number;
+  /** Its timers run so many times as fast as the clock on the wall. */
+  readonly clockRate?: number;
 };
 
 type Teardown = { teardown(end: () => unknown): void };
@@ -60,25 +73,32 @@ export class Queue {
   readonly dlq: Dlq;
   /** What was reported since the opening. */
   readonly reports: readonly DlqEvent[];
-  /** Events that were said to be unreadable, by stream. */
-  readonly unreadable: readonly number[];
+  /** Events that were booked as dropped, by stream. */
+  readonly dropped: readonly number[];
   readonly #arena: ReturnType<typeof createArena>;
   #closed = false;
 
-  private constructor(dlq: Dlq, arena: ReturnType<typeof createArena>, reports: DlqEvent[], unreadable: number[]) {
+  private constructor(dlq: Dlq, arena: ReturnType<typeof createArena>, reports: DlqEvent[], dropped: number[]) {
     this.dlq = dlq;
     this.reports = reports;
-    this.unreadable = unreadable;
+    this.dropped = dropped;
     this.#arena = arena;
   }
 
   static async open(t: Teardown, directory: string, options: QueueOptions = {}): Promise<Queue> {
-    const { blockBytes = 4_096, blockCount = 8, windowBytes = 64 * 1024, windowCount = 2, ...given } = options;
+    const {
+      blockBytes = 4_096,
+      blockCount = 8,
+      windowBytes = 64 * 1024,
+      windowCount = 2,
+      clockRate = 1,
+      ...given
+    } = options;
     const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
     const replayWindows = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes, count: windowCount };
     const arena = createArena(replayWindows.offset + windowBytes * windowCount);
     const reports: DlqEvent[] = [];
-    const unreadable = [0, 0];
+    const dropped = [0, 0];
     const dlq = await openDlq({
       directory,
       maxBytes: 1024 ** 3,
@@ -93,18 +113,18 @@ export class Queue {
       clock: {
         nowMs: () => Date.now(),
         after: (delayMs, run) => {
-          const timer = setTimeout(run, delayMs);
+          const timer = setTimeout(run, delayMs / clockRate);
           return () => clearTimeout(timer);
         },
       },
       randomWord: () => randomInt(2 ** 32),
       onEvent: (event) => reports.push(event),
       onDropped: (stream, events) => {
-        unreadable[stream]! += events;
+        dropped[stream]! += events;
       },
       ...given,
     });
-    const queue = new Queue(dlq, arena, reports, unreadable);
+    const queue = new Queue(dlq, arena, reports, dropped);
     t.teardown(() => queue.close());
     return queue;
   }

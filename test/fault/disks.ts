@@ -50,7 +50,7 @@ export function mountTmpfs(ending: Ending, path: string, mebibytes: number): voi
   mkdirSync(path, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m,mode=0700`, 'spillway', path]);
   // Lazily: whoever still has files open there is ended after this.
-  ending.teardown(async () => void execFileSync('umount', ['--lazy', path]));
+  ending.teardown(async () => void spawnSync('umount', ['--lazy', path]));
 }
 
 /** Takes all that is free on the file system of `path`, into that file. */
@@ -105,7 +105,7 @@ export async function mountTroubledDisk(ending: Ending, path: string, mebibytes:
     10_000,
   );
   const loop = execFileSync('losetup', ['--find', '--show', device], { encoding: 'utf8' }).trim();
-  ending.teardown(async () => void execFileSync('losetup', ['--detach', loop]));
+  ending.teardown(async () => void spawnSync('losetup', ['--detach', loop]));
   execFileSync('mkfs.ext4', ['-q', '-O', '^has_journal', '-E', 'lazy_itable_init=0', '-m', '0', loop]);
   mkdirSync(path, { recursive: true });
   const mount = (): Buffer => execFileSync('mount', ['-o', 'errors=continue', loop, path]);
@@ -113,7 +113,7 @@ export async function mountTroubledDisk(ending: Ending, path: string, mebibytes:
   const heal = (): void => rmSync(switchFile, { force: true });
   ending.teardown(async () => {
     heal();
-    execFileSync('umount', ['--lazy', path]);
+    spawnSync('umount', ['--lazy', path]);
   });
   return {
     fail: () => writeFileSync(switchFile, ''),
@@ -129,8 +129,12 @@ export async function mountTroubledDisk(ending: Ending, path: string, mebibytes:
   };
 }
 
+/** The server ends when nobody uses its device; a test that has failed may leave a daemon that does. */
 async function unmounted(device: string, server: ChildProcess): Promise<void> {
-  const ended = new Promise((resolve) => server.once('exit', resolve));
-  execFileSync('umount', ['--lazy', device]);
-  if (server.exitCode === null) await ended;
+  spawnSync('umount', ['--lazy', device]);
+  await until(
+    async () => server.exitCode,
+    (code) => code !== null,
+    2_000,
+  ).catch(() => server.kill('SIGKILL'));
 }
