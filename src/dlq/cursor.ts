@@ -127,6 +127,15 @@ export class ReplayCursor {
     this.#window = undefined;
   }
 
+  /** Hands out no more of its next segment, though what it has handed out of it may come back. False: it is reading now. */
+  pass(segment: Segment): boolean {
+    if (!this.letGo(segment)) return false;
+    segment.finished = true;
+    this.#done = Math.max(this.#done, segment.lastSequence);
+    this.#onPassed();
+    return true;
+  }
+
   /** Forgets a segment that is to be removed, if it stands in it. False: it is reading now. */
   letGo(segment: Segment): boolean {
     if (this.#loading !== undefined) return false;

@@ -54,7 +54,9 @@ export class Retention {
       if (isReading) await this.#context.delay(readingMs);
       while (space.isTight(roomBytes)) {
         const victim = this.#oldest();
-        if (victim === undefined || !(await this.#giveUp(victim, 'drop_oldest'))) return;
+        if (victim === undefined || !(await this.#close(victim)) || isInHand(victim.queue, victim.segment)) return;
+        if (!victim.queue.cursor.letGo(victim.segment)) return;
+        await this.#drop(victim.queue.series, victim.queue.cursor.stream, victim.segment, 'drop_oldest');
       }
     });
     return true;
@@ -81,25 +83,25 @@ export class Retention {
     return oldest;
   }
 
-  /** False: it cannot be dropped now. */
-  async #giveUp(
-    victim: { readonly queue: SpillQueue; readonly segment: Segment },
-    reason: DropReason,
-  ): Promise<boolean> {
-    const { queue, segment } = victim;
+  /** Makes sure that nothing more comes into it, and that there is something in it still. */
+  async #close({ queue, segment }: { readonly queue: SpillQueue; readonly segment: Segment }): Promise<boolean> {
     if (!segment.sealed) await queue.series.rotate();
-    if (!segment.sealed || !isWaiting(segment) || isInHand(queue, segment)) return false;
-    if (!queue.cursor.letGo(segment)) return false;
-    await this.#drop(queue.series, queue.cursor.stream, segment, reason);
-    return true;
+    return segment.sealed && isWaiting(segment);
   }
 
   /** Takes a segment out of its series, books its events, and removes its file. */
   async #drop(series: Series, stream: number, segment: Segment, reason: DropReason): Promise<void> {
     const { segments } = series.writer;
-    const { events, totalEvents, totalBytes } = segment.tally;
     segments.splice(segments.indexOf(segment), 1);
     segment.finished = true;
+    this.#book(series, stream, segment, reason);
+    this.#doomed.add(segment);
+    await this.#removeDoomed();
+  }
+
+  /** What a segment still holds is dropped. */
+  #book(series: Series, stream: number, segment: Segment, reason: DropReason): void {
+    const { events, totalEvents, totalBytes } = segment.tally;
     series.tally.add(segment.tally, -1);
     if (series.kind === Kind.dead) {
       const configured = this.#context.options.streams.length;
@@ -118,14 +120,22 @@ export class Retention {
       stream: (series.kind === Kind.dead ? undefined : this.#context.options.streams[stream]) ?? '',
     });
     segment.tally.clear();
-    this.#doomed.add(segment);
-    await this.#removeDoomed();
   }
 
   /** A file that cannot be removed now is tried again: it would come back to life with the next run. */
   async #removeDoomed(): Promise<void> {
     for (const segment of this.#doomed) {
       if (await removeSegment(this.#context, segment)) this.#doomed.delete(segment);
+    }
+  }
+
+  /** Of a segment of which some is in hand, the rest goes from the books; its file goes when the rest of it is done. */
+  async #dropAged(queue: SpillQueue, segment: Segment): Promise<void> {
+    const { series, cursor } = queue;
+    if (!isInHand(queue, segment)) {
+      if (cursor.letGo(segment)) await this.#drop(series, cursor.stream, segment, 'max_age');
+    } else if (series.writer.segments.find(isWaiting) === segment && cursor.pass(segment)) {
+      this.#book(series, cursor.stream, segment, 'max_age');
     }
   }
 
@@ -146,7 +156,8 @@ export class Retention {
       !sealed && oldestUs < nowUs - maxAgeMs * openAgeShare * 1000;
     for (const queue of this.#queues) {
       for (const segment of queue.series.writer.segments.filter((one) => isWaiting(one) && isOld(one))) {
-        await this.#giveUp({ queue, segment }, 'max_age');
+        // Closed, it may hold younger ones that were in memory before.
+        if ((await this.#close({ queue, segment })) && isOld(segment)) await this.#dropAged(queue, segment);
       }
       if (queue.series.writer.segments.some(mustClose)) await queue.series.rotate();
     }

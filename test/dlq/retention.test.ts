@@ -142,3 +142,31 @@ t.test('replay hands out nothing older than max_age, though its segment is young
   queue.checkpoint();
   conserved(t, queue, 50);
 });
+
+t.test(
+  'of a segment in hand, max_age drops what was not handed out; its file stays until the rest is done',
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const queue = await Queue.open(t, directory, { maxAgeMs: 1_000, clockRate: 10 });
+    for (let id = 0; id < 100; id++) await queue.append(agedEvent(id, 0));
+    const cursor = queue.dlq.cursor(0);
+    t.equal(await cursor.load(), true);
+    for (let id = 0; id < 5; id++) t.equal(cursor.next(), true);
+    await until(
+      async () => queue.dropped[0],
+      (dropped) => dropped === 95,
+    );
+    t.match(queue.dlq.holdings(0), { spilled: 0 });
+    t.equal(cursor.next(), false);
+    const segments = (): string[] => readdirSync(directory).filter((name) => name.startsWith('spill-'));
+    t.equal(segments().length, 1, 'a crash now costs none of the five');
+    queue.checkpoint();
+    await until(
+      async () => segments(),
+      ({ length }) => length === 0,
+    );
+    await queue.append(agedEvent(100, 0));
+    t.strictSame(keysOf(await queue.replay(0)), [100], 'and what comes next is handed out');
+    conserved(t, queue, 95);
+  },
+);

@@ -35,10 +35,10 @@ export function withoutTmpfs(): string | false {
   return status === 0 ? false : `no tmpfs can be mounted: ${String(stderr).trim()}`;
 }
 
-/** Why there is no disk here that fails when it is told to; false: there is. */
-export function withoutTroubledDisk(): string | false {
+/** Why there is no disk here that fails or stalls when it is told to, or another command that is needed; false: there is. */
+export function withoutTroubledDisk(...needed: readonly string[]): string | false {
   if (process.getuid?.() !== 0) return 'mounting a disk needs root';
-  for (const command of ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4']) {
+  for (const command of ['nbdkit', 'nbdfuse', 'losetup', 'mkfs.ext4', ...needed]) {
     if (spawnSync('which', [command]).status !== 0) return `${command} is not installed`;
   }
   const { status } = spawnSync('losetup', ['--find']);

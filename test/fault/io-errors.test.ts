@@ -3,7 +3,7 @@ import { checkLogLine } from '../../src/observe/log-check.ts';
 import { withoutTroubledDisk } from './disks.ts';
 import { failAndHeal } from './io-errors.ts';
 
-const skip = withoutTroubledDisk();
+const skip = withoutTroubledDisk('strace');
 const episodes = 6;
 
 for (const fsync of ['each', '20ms']) {

@@ -3,7 +3,7 @@ import { withoutTroubledDisk } from './disks.ts';
 import { stallDisk } from './slow-disk.ts';
 
 const skip = withoutTroubledDisk();
-const plan = { stallMs: 4_000, eventsPerSecond: 10_000, fsync: '200ms' };
+const plan = { stallMs: 4_000, eventsPerSecond: 10_000, warmMs: 500, fsync: '200ms' };
 
 t.test(
   'while the disk stands still, senders at level memory are answered as before, and nothing is lost',

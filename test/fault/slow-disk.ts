@@ -19,6 +19,8 @@ const eventBytes = { least: 180, most: 219 };
 export interface StallPlan {
   readonly stallMs: number;
   readonly eventsPerSecond: number;
+  /** Spilling before the disk stalls: the daemon's code is compiled in the first seconds. */
+  readonly warmMs: number;
   /** Of dlq.fsync. */
   readonly fsync: string;
 }
@@ -54,6 +56,7 @@ export async function stallDisk(ending: Ending, plan: StallPlan): Promise<StallR
   });
   await rig.simulator.faults({ refuse: true });
   await daemon.line(({ kind, breaker, to }) => kind === 'breaker' && breaker === 'lane' && to === 'open');
+  await pause(plan.warmMs);
   const before = await daemon.ledger();
   sender.phase('stall');
   const stalledMs = performance.now();

@@ -7,7 +7,7 @@ import { failAndHeal } from '../fault/io-errors.ts';
 import { type Lane, runLane } from './parts/lane.ts';
 
 await runLane('io-errors: fifty episodes of EIO', async (lane) => {
-  const without = withoutTroubledDisk();
+  const without = withoutTroubledDisk('strace');
   if (without !== false) return lane.figure('skipped', without);
   for (const fsync of ['each', '20ms']) await fail(lane, fsync);
 });

@@ -16,7 +16,7 @@ await runLane('slow-disk: thirty seconds without an answer of the disk', async (
   const without = withoutTroubledDisk();
   if (without !== false) return lane.figure('skipped', without);
   const stallMs = lane.sized(30_000, 3_000);
-  const run = await stallDisk(lane, { stallMs, eventsPerSecond, fsync: '200ms' });
+  const run = await stallDisk(lane, { stallMs, warmMs: 5_000, eventsPerSecond, fsync: '200ms' });
   const { p50Ms, p99Ms, p999Ms, maxMs } = run.report.phases['stall']!.sinceSent;
   lane.figure('events sent', run.report.sent);
   const figures = `p50 ${p50Ms.toFixed(2)}, p99 ${p99Ms.toFixed(2)}, p99.9 ${p999Ms.toFixed(1)}, max ${maxMs.toFixed(0)} ms`;
