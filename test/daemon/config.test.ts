@@ -130,3 +130,18 @@ t.test('a configuration with mistakes throws them all as one error', async (t) =
     fields: { mistakes: 4 },
   });
 });
+
+t.test('fsync is an interval, a number of bytes, or a word; when_full and max_age are policies', async (t) => {
+  const read = (lines: string): unknown => loaded(`${smallest}[dlq]\n${lines}`).dlq;
+  t.match(read('fsync = "50ms"'), { fsync: { intervalMs: 50 } });
+  t.match(read('fsync = "8MiB"'), { fsync: { bytes: 8 * 1024 ** 2 } });
+  t.match(read('fsync = "none"'), { fsync: 'none' });
+  t.match(read('max_age = "48h"\nwhen_full = "drop-oldest"'), { maxAgeMs: 48 * 3_600_000, whenFull: 'drop-oldest' });
+  t.notOk('maxAgeMs' in loaded(smallest).dlq, 'nothing ages unless somebody says so');
+  const mistakes = (line: string): string[] => mistakesOf(`${smallest}[dlq]\n${line}`);
+  t.match(mistakes('fsync = "1KiB"'), [/dlq.fsync = "1KiB": too small: at least 64KiB/]);
+  t.match(mistakes('fsync = "2h"'), [/too large: at most 1m/]);
+  t.match(mistakes('fsync = "often"'), [/must be "each", "none", "250ms"/]);
+  t.match(mistakes('fsync = 8388608'), [/must be "each", "none"/]);
+  t.match(mistakes('when_full = "drop_oldest"'), [/did you mean "drop-oldest"/]);
+});
