@@ -60,7 +60,7 @@ async function appending(directory: string, dataBytes: number, fsync: FsyncPolic
     },
     randomWord: () => 1,
     onEvent: () => undefined,
-    onUnreadable: () => undefined,
+    onDropped: () => undefined,
   });
   const units = Math.floor(roundBytes / entryBytes(stream.length, false, keyBytes, dataBytes));
   const dataOffset = keyOffset + keyBytes;

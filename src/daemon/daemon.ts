@@ -35,7 +35,8 @@ import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
 import type { startWorkers } from '../threads/workers.ts';
 import type { Config } from './config.ts';
-import { type Credentials, deliveryOptions, planInput } from './demand.ts';
+import { type Credentials, deliveryOptions, fsyncPolicy, planInput } from './demand.ts';
+import { logDlqEvent } from './dlq-log.ts';
 import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import type { OrderedSpill } from './ordered-spill.ts';
@@ -48,9 +49,6 @@ import { Telemetry } from './telemetry.ts';
 
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
 const refreshMs = 10;
-
-/** What the DLQ reports while all is well; the rest an operator should see. */
-const routineChanges: ReadonlySet<string> = new Set(['recovered', 'room', 'segment_sealed', 'segment_removed']);
 
 const overflowReasons = {
   saturated: Reason.saturated,
@@ -512,6 +510,7 @@ export class Daemon {
         dlqEvents: (stream) => this.#dlq.holdings(stream).spilled + this.#dlq.holdings(stream).dead,
       }),
       dlq: (stream) => this.#dlq.holdings(stream),
+      dlqCondition: () => this.#dlq.condition,
     });
   }
 
@@ -534,16 +533,16 @@ export class Daemon {
 
   async #openDlq(): Promise<Dlq> {
     const { config, clock, random, log } = this.#options;
-    const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
+    const { maxBytes, segmentBytes, fsync, reserveBytes, whenFull, maxAgeMs } = config.dlq;
     const { dlqBlocks, replayWindows } = this.#plan;
     const dlq = await openDlq({
       directory: join(config.daemon.stateDir, 'dlq'),
       maxBytes,
       segmentBytes,
-      fsync:
-        typeof fsyncIntervalMs === 'number'
-          ? { kind: 'interval', intervalMs: fsyncIntervalMs }
-          : { kind: fsyncIntervalMs },
+      fsync: fsyncPolicy(fsync),
+      reserveBytes,
+      whenFull,
+      maxAgeMs,
       arena: this.#arena,
       blocks: dlqBlocks,
       replayWindows,
@@ -558,16 +557,8 @@ export class Daemon {
       },
       randomWord: () => random.bytes(4).readUInt32LE(0),
       eventBytesMax: config.streams.map(({ recordBytesMax }) => recordBytesMax),
-      onUnreadable: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
-      onEvent: ({ change, events, bytes, segment, ...rest }) => {
-        const level = routineChanges.has(change) ? 'info' : 'warn';
-        log[level]('dlq', `DLQ: ${change} ${Object.keys(rest).length > 0 ? JSON.stringify(rest) : ''}`.trimEnd(), {
-          event: change,
-          ...(typeof events === 'number' ? { events } : {}),
-          ...(typeof bytes === 'number' ? { bytes } : {}),
-          ...(typeof segment === 'string' ? { segment } : {}),
-        });
-      },
+      onDropped: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
+      onEvent: (report) => logDlqEvent(log, report),
     });
     config.streams.forEach((_, stream) => {
       const { spilled, dead } = dlq.holdings(stream);

@@ -33,6 +33,7 @@ export interface TelemetryParts {
   readonly ledger: LedgerReader;
   readonly latency: LatencyRecorder;
   readonly dlq: (stream: number | undefined) => DlqHoldings;
+  readonly dlqCondition: () => object;
 }
 
 /** One stream's, or all streams', acknowledged and not yet delivered events. */
@@ -103,6 +104,7 @@ export class Telemetry {
       state,
       uptimeMs: Math.round(nowMs() - startedMs),
       ledger: total,
+      dlq: this.#parts.dlqCondition(),
       backlog: this.#backlog(total, undefined),
       streams: Object.fromEntries(byStream),
       lanes: Array.from({ length: rings.length / streams.length }, (_, lane) =>

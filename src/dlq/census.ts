@@ -140,6 +140,7 @@ function countEntry(pass: Pass, { kind, segment }: Found, contents: Contents, at
   if (sequence <= counted[kind][slot]!) return;
   part.tally.count(stream, entry.keyLength(memory, at) + entry.dataLength(memory, at), 1);
   part.oldestUs = Math.min(part.oldestUs, entry.firstSeenUs(memory, at));
+  part.newestUs = Math.max(part.newestUs, entry.firstSeenUs(memory, at));
 }
 
 async function cutTail(context: DlqContext, segment: Segment): Promise<void> {

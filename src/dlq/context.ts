@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
 import type { BlockPool } from './blocks.ts';
-import { type DlqEvent, type DlqOptions, readFailuresMax, readRetryMs } from './options.ts';
+import { type DlqEvent, type DlqOptions, type DropReason, readFailuresMax, readRetryMs } from './options.ts';
 import type { Space } from './space.ts';
 
 /** Segments that one directory can ever have: a thousand a second for thirty years. */
@@ -16,12 +16,23 @@ export class DlqContext {
   readonly space: Space;
   /** Of all series. */
   readonly writers: { readonly failing: boolean }[] = [];
+  /** Shown every error of the disk: when it is full, the reserve is released. The opening puts it in place. */
+  reserve: { saw(error: unknown): boolean } = { saw: () => false };
+  /** Events that are gone undelivered, those of streams that are not configured included. */
+  readonly dropped: Record<DropReason, number> = { max_age: 0, drop_oldest: 0, damaged: 0 };
   /** Marks this run's segments and entries. */
   readonly tag: number;
   /** Sequence of the last entry of either series: orders all entries, over all runs. */
   lastSequence = 0;
   /** Number of the last segment of either series; 0 before the first. Numbers are never used twice in a directory. */
   lastSegmentNumber = 0;
+
+  /** Has the oldest spills dropped where the policy says so. True: room is being made, `pool` tells when to come again. */
+  makeRoom: () => boolean = () => false;
+  /** With less room than this for spills it is time to make some. */
+  get roomBytes(): number {
+    return Math.min(this.options.segmentBytes, this.space.spillMaxBytes / 8);
+  }
 
   constructor(options: DlqOptions, pool: BlockPool, space: Space) {
     this.options = options;
@@ -53,6 +64,12 @@ export class DlqContext {
     this.options.onEvent(event);
   }
 
+  /** Books events that are no longer in the queue; `stream` -1: not configured. */
+  drop(stream: number, events: number, reason: DropReason): void {
+    this.dropped[reason] += events;
+    if (stream >= 0) this.options.onDropped(stream, events, reason);
+  }
+
   delay(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.options.clock.after(ms, resolve);
@@ -77,6 +94,7 @@ export class DlqContext {
       await action();
       return true;
     } catch (error) {
+      this.reserve.saw(error);
       this.report({ change: 'attempt_failed', what, ...errorFields(error) });
       return false;
     }

@@ -82,6 +82,9 @@ export class ReplayCursor {
   /** Sequences up to {@link #done} that are to be handed out again, in their order, and the next of them. */
   #again: readonly number[] = [];
   #againNext = 0;
+  /** Events that were first seen before this are dropped, in microseconds; 0: none. */
+  #dropBeforeUs = 0;
+  #droppedOld = 0;
   #canUnread = false;
   #loading: Promise<boolean> | undefined;
   #closed = false;
@@ -124,6 +127,25 @@ export class ReplayCursor {
     this.#window = undefined;
   }
 
+  /** Hands out no more of its next segment, though what it has handed out of it may come back. False: it is reading now. */
+  pass(segment: Segment): boolean {
+    if (!this.letGo(segment)) return false;
+    segment.finished = true;
+    this.#done = Math.max(this.#done, segment.lastSequence);
+    this.#onPassed();
+    return true;
+  }
+
+  /** Forgets a segment that is to be removed, if it stands in it. False: it is reading now. */
+  letGo(segment: Segment): boolean {
+    if (this.#loading !== undefined) return false;
+    if (this.#open?.segment === segment) {
+      this.release();
+      this.#copies.push(this.#closeOpen());
+    }
+    return true;
+  }
+
   /**
    * Reads the next piece, overwriting the window. True: call `next` until it is false, then `load` again. False: nothing to
    * read now; the segment being written was closed and left, so that it can be removed once a checkpoint covers it.
@@ -131,6 +153,8 @@ export class ReplayCursor {
   async load(): Promise<boolean> {
     assert(this.#loading === undefined, 'one load at a time');
     this.#canUnread = false;
+    const { maxAgeMs, clock } = this.#context.options;
+    this.#dropBeforeUs = maxAgeMs === undefined ? 0 : (clock.nowMs() - maxAgeMs) * 1000;
     this.#loading = this.#load();
     try {
       return await this.#loading;
@@ -150,14 +174,16 @@ export class ReplayCursor {
       if ((isAgain && !this.#isWantedAgain(sequence)) || !this.#isOwn(reader.at, sequence)) continue;
       this.#readFields(reader.at, sequence);
       const bytes = this.keyLength + this.dataLength;
-      const isDead = this.stream < 0 || bytes > this.#eventBytesMax;
+      const isOld = this.firstSeenUs < this.#dropBeforeUs;
+      const isDead = !isOld && (this.stream < 0 || bytes > this.#eventBytesMax);
       if (isDead && !this.#moveToDeads(reader)) return false;
+      if (isOld) this.#dropOld();
       segment.tally.count(this.stream, bytes, -1);
       this.#spills.tally.count(this.stream, bytes, -1);
       this.#unreadTo = isAgain ? undefined : this.#done;
       if (isAgain) this.#againNext += 1;
       else this.#done = sequence;
-      if (!isDead) {
+      if (!isDead && !isOld) {
         this.#canUnread = true;
         this.#handedBefore = this.handedPosition;
         this.handedPosition = Math.max(this.handedPosition, sequence);
@@ -168,6 +194,7 @@ export class ReplayCursor {
       this.#onPassed();
     }
     this.#canUnread = false;
+    this.#tellOld();
     return false;
   }
   /** Undefined: the entry was handed out again. */
@@ -221,6 +248,7 @@ export class ReplayCursor {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#loading;
+    this.#tellOld();
     await this.#closeFile();
     this.release();
   }
@@ -334,6 +362,19 @@ export class ReplayCursor {
     this.sequence = this.position = sequence;
   }
 
+  #dropOld(): void {
+    this.#droppedOld += 1;
+    this.#context.drop(this.stream, 1, 'max_age');
+  }
+
+  /** Once per piece that is read, not per event. */
+  #tellOld(): void {
+    if (this.#droppedOld === 0) return;
+    const stream = this.#context.options.streams[this.stream] ?? '';
+    this.#context.report({ change: 'dropped', reason: 'max_age', events: this.#droppedOld, stream });
+    this.#droppedOld = 0;
+  }
+
   #moveToDeads(reader: SegmentReader): boolean {
     const { arena } = this.#context.options;
     const reason = this.stream < 0 ? Reason.unknownStreamOnReplay : Reason.tooLarge;
@@ -371,9 +412,8 @@ export class ReplayCursor {
     segment.finished = true;
     const { totalEvents } = segment.tally;
     if (totalEvents > 0) {
-      const { options } = this.#context;
       this.#context.report({ change: 'damaged_events', segment: segment.name, events: totalEvents });
-      if (this.stream >= 0) options.onUnreadable(this.stream, totalEvents);
+      this.#context.drop(this.stream, totalEvents, 'damaged');
       this.#spills.tally.add(segment.tally, -1);
       segment.tally.clear();
     }

@@ -6,11 +6,14 @@
 import { BlockPool } from './blocks.ts';
 import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
+import { conditionOf, type DlqCondition } from './condition.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
+import { Reserve } from './reserve.ts';
+import { Retention } from './retention.ts';
 import type { Segment } from './segment.ts';
 import type { Appended } from './series.ts';
 import { Series } from './series.ts';
@@ -39,10 +42,18 @@ export interface Holdings {
 /** Opens the queue in `options.directory`: reads what earlier runs left, and appends to segments of its own. */
 export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   await options.files.makeDirectory(options.directory);
-  const context = new DlqContext(options, new BlockPool(options.blocks), new Space(options.maxBytes));
+  const context = new DlqContext(
+    options,
+    new BlockPool(options.blocks),
+    new Space(options.maxBytes, options.reserveBytes),
+  );
   context.space.usedBytes += checkpointBytes(options.streams);
   const streams = new StreamNames(options.streams);
-  return new Dlq(context, options, streams, await recover(context, streams));
+  const found = await recover(context, streams);
+  const reserve = new Reserve(context);
+  context.reserve = reserve;
+  await reserve.open();
+  return new Dlq(context, options, streams, found, reserve);
 }
 
 export class Dlq {
@@ -52,10 +63,13 @@ export class Dlq {
   readonly #deads: Series;
   readonly #windows: WindowPool;
   readonly #checkpoints: Checkpoints;
+  readonly #retention: Retention;
+  readonly #reserve: Reserve;
 
-  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered) {
+  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered, reserve: Reserve) {
     const names = options.streams;
     this.#context = context;
+    this.#reserve = reserve;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams, found.deads);
     this.#queues = found.spills.map((segments, slot) => {
@@ -77,6 +91,7 @@ export class Dlq {
       return { series, cursor, covered: checkpoint, written: checkpoint };
     });
     this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
+    this.#retention = new Retention(context, this.#queues, this.#deads);
     const { spilled, dead } = this.holdings(undefined);
     if (spilled + dead === 0) return;
     const files = new Set([...found.spills.flat(), ...found.deads].map(({ file }) => file));
@@ -145,7 +160,11 @@ export class Dlq {
 
   /** Bytes on disk, or about to be. */
   get diskBytes(): number {
-    return this.#context.space.usedBytes;
+    return this.#context.space.usedBytes + this.#reserve.heldBytes;
+  }
+
+  get condition(): DlqCondition {
+    return conditionOf(this.#context, this.#reserve, [...this.#queues.map(({ series }) => series), this.#deads]);
   }
 
   /** Whether spills of so many bytes, entry headers and all, would be taken now. */
@@ -194,6 +213,7 @@ export class Dlq {
 
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
+    await this.#retention.close();
     await this.#checkpoints.close();
     for (const { cursor } of this.#queues) await cursor.close();
     this.#pushAll();
@@ -201,6 +221,8 @@ export class Dlq {
     const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
     if (isWritten) await this.#checkpoints.write();
+    for (const series of all) series.refusals.close();
+    await this.#reserve.close();
     return isWritten;
   }
 }

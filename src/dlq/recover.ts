@@ -15,6 +15,7 @@ import { type DlqContext, errorFields } from './context.ts';
 import { entry, formatVersion, Kind, type Memory } from './layout.ts';
 import { removeSegment, setAside } from './quarantine.ts';
 import { readSegmentHeader } from './reader.ts';
+import { reserveName } from './reserve.ts';
 import { newSegment, type ParsedName, parseName, type Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
 
@@ -74,7 +75,7 @@ async function findSegments(context: DlqContext, memory: Memory): Promise<Found[
   for (const { name, kind } of await files.list(directory)) {
     const parsed = parseName(name);
     if (parsed !== undefined) context.seeSegmentNumber(parsed.number);
-    if (name === checkpointName && kind === 'file') continue;
+    if ((name === checkpointName || name === reserveName) && kind === 'file') continue;
     if (kind === 'file' && (name === checkpointTemporaryName || parsed?.form === 'partial')) {
       await context.attempt('unlink', () => files.unlink(context.path(name)));
     } else if (parsed === undefined || kind !== 'file') {

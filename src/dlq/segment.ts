@@ -27,6 +27,8 @@ export interface Segment {
   lastSequence: number;
   /** First-seen time of its oldest event, in microseconds; not updated when that one leaves. */
   oldestUs: number;
+  /** That of its youngest; 0: not known. */
+  newestUs: number;
   /** Nothing will be written to it any more. */
   sealed: boolean;
   /** All of its spills were handed out or are lost to damage. */
@@ -51,6 +53,7 @@ export function newSegment(
     firstSequence,
     lastSequence: 0,
     oldestUs: Number.POSITIVE_INFINITY,
+    newestUs: 0,
     sealed: false,
     finished: false,
     tally: new Tally(streams),

@@ -15,13 +15,13 @@ import {
   entryBytes,
   entryHeaderBytes,
   hashKeyBytes,
-  kindNames,
   padded,
   sealEntryHeader,
   segmentHeaderBytes,
   writeEntryHeader,
 } from './layout.ts';
 import { lingerMs } from './options.ts';
+import { Refusals } from './refusals.ts';
 import type { Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
 import type { Tally } from './tally.ts';
@@ -41,6 +41,7 @@ export type Appended = (typeof Appended)[keyof typeof Appended];
 export class Series {
   readonly kind: Kind;
   readonly writer: SegmentWriter;
+  readonly refusals: Refusals;
   /** Events of this series in the queue. */
   readonly tally: Tally;
   readonly #context: DlqContext;
@@ -51,7 +52,6 @@ export class Series {
   /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
   #segmentBytes = Number.POSITIVE_INFINITY;
   #lingering = false;
-  #wasFull = false;
 
   constructor(
     kind: Kind,
@@ -67,6 +67,7 @@ export class Series {
     this.#context = context;
     this.#streams = streams;
     this.#onPressure = onPressure;
+    this.refusals = new Refusals(kind, context, this.writer);
   }
 
   /**
@@ -88,10 +89,11 @@ export class Series {
   ): Appended {
     const length = stream < 0 ? nameLength : this.#streams.length(stream);
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
-    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#refuse();
+    if (this.refusals.has(total)) return this.refusals.refuse(total) ? Appended.busy : Appended.full;
     const unit = this.#unitFor(total);
     // Blocks that wait for a disk that fails may wait for long, whichever series they are of.
-    if (unit === undefined) return this.#context.isDiskFailing ? this.#refuse() : Appended.busy;
+    if (unit === undefined)
+      return this.#context.isDiskFailing && !this.refusals.refuse(total) ? Appended.full : Appended.busy;
 
     const { arena } = this.#context.options;
     const sequence = ++this.#context.lastSequence;
@@ -157,16 +159,6 @@ export class Series {
     return this.writer.rotateWhenIdle();
   }
 
-  #refuse(): Appended {
-    if (!this.#wasFull) {
-      this.#wasFull = true;
-      const { usedBytes, maxBytes } = this.#context.space;
-      const cause = this.#context.isDiskFailing ? 'disk' : 'max_bytes';
-      this.#context.report({ change: 'full', series: kindNames[this.kind], cause, usedBytes, maxBytes });
-    }
-    return Appended.full;
-  }
-
   /** The unit that an entry of `total` bytes goes into; undefined when no block is free. */
   #unitFor(total: number): Unit | undefined {
     const { blockBytes, count } = this.#context.pool;
@@ -180,6 +172,7 @@ export class Series {
       this.#onPressure();
       return undefined;
     }
+    if (this.#context.space.isTight(this.#context.roomBytes)) this.#context.makeRoom();
     if (rotate) {
       this.#segmentBytes = segmentHeaderBytes;
       this.#context.space.usedBytes += segmentHeaderBytes;
@@ -193,14 +186,12 @@ export class Series {
     unit.lastSequence = sequence;
     unit.length += total;
     if (firstSeenUs < unit.oldestUs) unit.oldestUs = firstSeenUs;
+    if (firstSeenUs > unit.newestUs) unit.newestUs = firstSeenUs;
     unit.tally.count(stream, bytes, 1);
     this.tally.count(stream, bytes, 1);
     this.#segmentBytes += total;
     this.#context.space.usedBytes += total;
-    if (this.#wasFull) {
-      this.#wasFull = false;
-      this.#context.report({ change: 'room', series: kindNames[this.kind] });
-    }
+    this.refusals.over();
     if (unit.blocks.length > 1) this.push();
     else if (!this.#lingering) this.#linger();
   }

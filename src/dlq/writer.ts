@@ -8,7 +8,8 @@
  *                                     on disk goes, with its old sequences, into a new segment that `continues` it
  * ```
  *
- * A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
+ * A sync that takes long holds up nothing but what waits for it: meanwhile the open segment grows beyond its size, rather than
+ * have what comes next wait. A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
  * tries it waits, longer each time. It drops nothing: only units whose memory was reclaimed between write and sync (never
  * under policy "each") stay behind in the failed segment, and are reported as being at risk.
  *
@@ -18,8 +19,9 @@ import type { OpenFile } from '../edges/files.ts';
 import type { Unit } from './blocks.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { encodeSegmentHeader, formatVersion, type Kind, kindNames, segmentHeaderBytes } from './layout.ts';
-import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin } from './options.ts';
+import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin, stallMs } from './options.ts';
 import { newSegment, type Segment } from './segment.ts';
+import { Trouble } from './trouble.ts';
 
 export class SegmentWriter {
   /** All segments of the series, oldest first; the last one may still be open. */
@@ -28,8 +30,12 @@ export class SegmentWriter {
   readonly #context: DlqContext;
   readonly #queue: Unit[] = [];
   readonly #unsynced: Unit[] = [];
-  #open: { readonly segment: Segment; readonly file: OpenFile } | undefined;
+  /** `isNamed`: its name is on disk, too. */
+  #open: { readonly segment: Segment; readonly file: OpenFile; isNamed: boolean } | undefined;
   #syncing: Promise<void> | undefined;
+  #syncStartMs = 0;
+  /** Bytes written since the last sync began. */
+  #unsyncedBytes = 0;
   /** Why the open segment must not be used any more. */
   #poison: { readonly error: unknown } | undefined;
   #syncDue = false;
@@ -38,6 +44,7 @@ export class SegmentWriter {
   /** Number of the segment that the next one continues. */
   #continues = 0;
   #failures = 0;
+  readonly #trouble: Trouble;
   #draining: Promise<void> | undefined;
   /** Something happened since the drain last looked. */
   #pumped = false;
@@ -53,12 +60,21 @@ export class SegmentWriter {
     this.#context = context;
     this.segments = recovered;
     context.writers.push(this);
+    this.#trouble = new Trouble(context, {
+      names: { begins: 'failing', lasts: 'still_failing', ends: 'recovered' },
+      fields: () => ({ series: kindNames[kind], failures: this.#failures }),
+    });
     context.pool.onDry(() => this.#reclaim());
   }
 
   /** The disk has refused several writes in a row. */
   get failing(): boolean {
     return this.#failures >= failuresUntilFull;
+  }
+
+  /** The last write or sync failed. */
+  get isInTrouble(): boolean {
+    return this.#failures > 0;
   }
 
   /** What is pushed now would wait for the disk. */
@@ -124,6 +140,7 @@ export class SegmentWriter {
     this.#stopped = !settled;
     await this.#draining;
     this.#cancelSyncTimer?.();
+    this.#trouble.close();
     const open = this.#open;
     if (open !== undefined) await this.#context.attempt('close', () => open.file.close());
     return settled;
@@ -157,10 +174,13 @@ export class SegmentWriter {
       const waiters = this.#writtenWaiters.splice(0);
       for (const resolve of waiters) resolve();
       if (!this.#rotateWhenIdle || this.#open === undefined) return waiters.length > 0;
-      await this.#seal();
-      return true;
+      return this.#seal();
     }
-    if (unit.startsSegment && this.#open !== undefined && this.#open.segment.lastSequence > 0) await this.#seal();
+    const mustSeal = unit.startsSegment && this.#open !== undefined && this.#open.segment.lastSequence > 0;
+    if (mustSeal && !(await this.#seal()) && unit.isHeaderCounted) {
+      unit.isHeaderCounted = false;
+      this.#context.space.usedBytes -= segmentHeaderBytes;
+    }
     await this.#write(unit);
     return true;
   }
@@ -180,12 +200,15 @@ export class SegmentWriter {
     segment.bytes = segment.file.bytes = position;
     segment.lastSequence = unit.lastSequence;
     segment.oldestUs = Math.min(segment.oldestUs, unit.oldestUs);
+    segment.newestUs = Math.max(segment.newestUs, unit.newestUs);
     segment.tally.add(unit.tally, 1);
     this.#queue.shift();
     this.#unsynced.push(unit);
+    this.#unsyncedBytes += unit.length;
     if (fsync.kind === 'none') this.#settle(1);
+    if (fsync.kind === 'bytes' && this.#unsyncedBytes >= fsync.bytes) this.#syncDue = true;
     // What is written may be reclaimed: who waits for a block must not wait for the sync.
-    if (fsync.kind === 'interval') this.#context.pool.wake();
+    if (fsync.kind === 'interval' || fsync.kind === 'bytes') this.#context.pool.wake();
     if (fsync.kind === 'interval' && this.#cancelSyncTimer === undefined) {
       this.#cancelSyncTimer = this.#context.options.clock.after(fsync.intervalMs, () => {
         this.#cancelSyncTimer = undefined;
@@ -195,7 +218,7 @@ export class SegmentWriter {
     }
   }
 
-  async #create(unit: Unit): Promise<{ segment: Segment; file: OpenFile }> {
+  async #create(unit: Unit): Promise<{ segment: Segment; file: OpenFile; isNamed: boolean }> {
     const { options, space, tag } = this.#context;
     const { firstSequence } = unit;
     const segment = newSegment(
@@ -218,7 +241,6 @@ export class SegmentWriter {
         continues: this.#continues,
       });
       await file.write(header, 0, header.length, 0);
-      if (options.fsync.kind !== 'none') await options.files.syncDirectory(options.directory);
     } catch (error) {
       await this.#context.attempt('close', () => file.close());
       await this.#context.attempt('unlink', () => options.files.unlink(path));
@@ -228,7 +250,7 @@ export class SegmentWriter {
     if (unit.isHeaderCounted) unit.isHeaderCounted = false;
     else space.usedBytes += segmentHeaderBytes;
     this.segments.push(segment);
-    return { segment, file };
+    return { segment, file, isNamed: false };
   }
 
   #syncIfWanted(): void {
@@ -243,7 +265,9 @@ export class SegmentWriter {
   #startSync(): Promise<void> {
     const units = this.#unsynced.length;
     this.#syncDue = false;
-    this.#syncing = this.#open!.file.sync().then(
+    this.#unsyncedBytes = 0;
+    this.#syncStartMs = this.#context.options.clock.nowMs();
+    this.#syncing = this.#sync().then(
       () => {
         this.#syncing = undefined;
         this.#settle(units);
@@ -258,6 +282,27 @@ export class SegmentWriter {
     return this.#syncing;
   }
 
+  async #sync(): Promise<void> {
+    const open = this.#open!;
+    await open.file.sync();
+    if (open.isNamed) return;
+    const { files, directory } = this.#context.options;
+    await files.syncDirectory(directory);
+    open.isNamed = true;
+  }
+
+  /** As {@link #syncAll}, but not longer than {@link stallMs} per sync; false: the disk is too slow for that. */
+  async #syncAllSoon(): Promise<boolean> {
+    while (this.#unsynced.length > 0 && this.#poison === undefined) {
+      const syncing = this.#syncing ?? this.#startSync();
+      const leftMs = this.#syncStartMs + stallMs - this.#context.options.clock.nowMs();
+      if (leftMs <= 0) return false;
+      await Promise.race([syncing, this.#context.delay(leftMs)]);
+    }
+    if (this.#poison !== undefined) throw this.#poison.error;
+    return true;
+  }
+
   /** Waits until all written units are synced; throws when a sync fails. */
   async #syncAll(): Promise<void> {
     while (this.#unsynced.length > 0 && this.#poison === undefined) await (this.#syncing ?? this.#startSync());
@@ -268,7 +313,7 @@ export class SegmentWriter {
     for (const unit of this.#unsynced.splice(0, units)) this.#context.pool.giveBack(unit);
     this.#settledUnits += units;
     if (this.#failures > 0) {
-      this.#context.report({ change: 'recovered', series: kindNames[this.#kind], failures: this.#failures });
+      this.#trouble.over();
       this.#failures = 0;
       this.#context.pool.wake();
     }
@@ -277,24 +322,28 @@ export class SegmentWriter {
     }
   }
 
-  async #seal(): Promise<void> {
+  /** Closes the open segment. False: a sync takes long, and the segment stays open rather than let what follows wait for it. */
+  async #seal(): Promise<boolean> {
     this.#rotateWhenIdle = false;
     const { segment, file } = this.#open!;
-    await this.#syncAll();
+    if (!(await this.#syncAllSoon())) {
+      for (const resolve of this.#sealWaiters.splice(0)) resolve();
+      return false;
+    }
     this.#open = undefined;
     this.#continues = 0;
     segment.sealed = true;
     await this.#context.attempt('close', () => file.close());
     this.#context.report({ change: 'segment_sealed', segment: segment.name, bytes: segment.bytes });
     for (const resolve of this.#sealWaiters.splice(0)) resolve();
+    return true;
   }
 
   /** Gives up the open segment, takes back what is not known to be on disk, and waits before the next try. */
   async #retire(error: unknown): Promise<void> {
     this.#failures += 1;
-    if (this.#failures === 1) {
-      this.#context.report({ change: 'failing', series: kindNames[this.#kind], ...errorFields(error) });
-    }
+    this.#trouble.met(() => errorFields(error));
+    this.#context.reserve.saw(error);
     if (this.#open !== undefined) await this.#abandonOpen();
     for (const resolve of [...this.#writtenWaiters.splice(0), ...this.#sealWaiters.splice(0)]) resolve();
     if (this.failing) this.#context.pool.wake();

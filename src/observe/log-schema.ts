@@ -126,13 +126,19 @@ export const logKinds = {
     },
   },
   dlq: {
-    says: 'the DLQ: spilling, replaying, full, repaired, purged',
-    floodBy: ['event', 'stream'],
+    says: 'the DLQ: spilling, replaying, full, failing, dropping, repaired, purged',
+    floodBy: ['event', 'stream', 'series', 'reason'],
     fields: {
-      event: { type: 'string', says: 'what happened, such as spilling, replayed, dead, full, repaired, purged' },
+      event: {
+        type: 'string',
+        says: 'what happened, such as dead, dropped, full, disk_full, failing; still_... while it lasts',
+      },
       stream,
       lane: laneOptional,
-      reason: { type: 'string', optional: true, says: 'why events became dead letters' },
+      reason: { type: 'string', optional: true, says: 'why events became dead letters, or were dropped' },
+      series: { type: 'string', optional: true, says: 'spill or dead: which segments it is about' },
+      code: { type: 'string', optional: true, says: "the system's error, such as ENOSPC or EIO" },
+      times: { type: 'number', optional: true, says: 'how often it was met since it began' },
       events: { type: 'number', optional: true, says: 'how many events' },
       bytes: { type: 'number', optional: true, says: 'how many bytes' },
       segment: { type: 'string', optional: true, says: "the segment file's name" },

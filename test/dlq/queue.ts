@@ -27,7 +27,17 @@ export interface Event {
 export type QueueOptions = Partial<
   Pick<
     OpenDlqOptions,
-    'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax' | 'clock' | 'randomWord'
+    | 'maxBytes'
+    | 'segmentBytes'
+    | 'fsync'
+    | 'streams'
+    | 'files'
+    | 'eventBytesMax'
+    | 'reserveBytes'
+    | 'whenFull'
+    | 'maxAgeMs'
+    | 'clock'
+    | 'randomWord'
   >
 > & {
   /** One that an earlier queue is done with. */
@@ -36,6 +46,8 @@ export type QueueOptions = Partial<
   readonly blockCount?: number;
   readonly windowBytes?: number;
   readonly windowCount?: number;
+  /** Its timers run so many times as fast as the clock on the wall. */
+  readonly clockRate?: number;
 };
 
 type Teardown = { teardown(end: () => unknown): void };
@@ -65,15 +77,15 @@ export class Queue {
   readonly dlq: Dlq;
   /** What was reported since the opening. */
   readonly reports: readonly DlqEvent[];
-  /** Events that were said to be unreadable, by stream. */
-  readonly unreadable: readonly number[];
+  /** Events that were booked as dropped, by stream. */
+  readonly dropped: readonly number[];
   readonly #arena: Arena;
   #closed = false;
 
-  private constructor(dlq: Dlq, arena: Arena, reports: DlqEvent[], unreadable: number[]) {
+  private constructor(dlq: Dlq, arena: Arena, reports: DlqEvent[], dropped: number[]) {
     this.dlq = dlq;
     this.reports = reports;
-    this.unreadable = unreadable;
+    this.dropped = dropped;
     this.#arena = arena;
   }
 
@@ -84,13 +96,14 @@ export class Queue {
       windowBytes = 64 * 1024,
       windowCount = 2,
       arena: lent,
+      clockRate = 1,
       ...given
     } = options;
     const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
     const replayWindows = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes, count: windowCount };
     const arena = lent ?? createArena(replayWindows.offset + windowBytes * windowCount);
     const reports: DlqEvent[] = [];
-    const unreadable = [0, 0];
+    const dropped = [0, 0];
     const dlq = await openDlq({
       directory,
       maxBytes: 1024 ** 3,
@@ -105,18 +118,18 @@ export class Queue {
       clock: {
         nowMs: () => Date.now(),
         after: (delayMs, run) => {
-          const timer = setTimeout(run, delayMs);
+          const timer = setTimeout(run, delayMs / clockRate);
           return () => clearTimeout(timer);
         },
       },
       randomWord: () => randomInt(2 ** 32),
       onEvent: (event) => reports.push(event),
-      onUnreadable: (stream, events) => {
-        unreadable[stream]! += events;
+      onDropped: (stream, events) => {
+        dropped[stream]! += events;
       },
       ...given,
     });
-    const queue = new Queue(dlq, arena, reports, unreadable);
+    const queue = new Queue(dlq, arena, reports, dropped);
     t.teardown(() => queue.close());
     return queue;
   }
