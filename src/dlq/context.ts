@@ -16,16 +16,30 @@ export class DlqContext {
   readonly space: Space;
   /** Marks this run's segments and entries. */
   readonly tag: number;
-  /** Sequence of the last entry of either series: orders all entries, over all runs. */
+  /** Sequence of the last entry of spills and dead letters (of the journal's own context: of the journal): orders all entries, over all runs. */
   lastSequence = 0;
+  /** Spills and dead letters must stay below: from here on sequences are the journal's. */
+  sequenceEnd = Number.POSITIVE_INFINITY;
+  /** What is acknowledged as being on disk must be there, whatever `fsync` says: set once such an acknowledgement was asked for. */
+  mustSync = false;
   /** Number of the last segment of either series; 0 before the first. Numbers are never used twice in a directory. */
   lastSegmentNumber = 0;
 
-  constructor(options: DlqOptions, pool: BlockPool, space: Space) {
+  readonly #parent: DlqContext | undefined;
+
+  /** `parent`: the context whose directory, run tag and segment numbers it shares. */
+  constructor(options: DlqOptions, pool: BlockPool, space: Space, parent?: DlqContext) {
     this.options = options;
     this.pool = pool;
     this.space = space;
-    this.tag = options.randomWord() | 0;
+    this.#parent = parent;
+    this.tag = parent === undefined ? options.randomWord() | 0 : parent.tag;
+  }
+
+  /** How written entries get to the disk; `demand`: when somebody waits for them, and before the next segment. */
+  get syncs(): 'each' | 'interval' | 'demand' | 'none' {
+    const { kind } = this.options.fsync;
+    return kind === 'none' && this.mustSync ? 'demand' : kind;
   }
 
   /** Keeps a number from being used again. One beyond {@link numbersMax} is not ours, and must not push ours out of range. */
@@ -34,6 +48,7 @@ export class DlqContext {
   }
 
   takeSegmentNumber(): number {
+    if (this.#parent !== undefined) return this.#parent.takeSegmentNumber();
     this.lastSegmentNumber += 1;
     return this.lastSegmentNumber;
   }

@@ -3,11 +3,14 @@
  * of dead letters, in one directory. Main thread; opened once by the daemon. `append` is on the admission path: it touches
  * memory only; all disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
  */
+import { assert } from '../base/assert.ts';
 import { BlockPool } from './blocks.ts';
 import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { type CommitWatch, GroupCommit } from './group-commit.ts';
+import { Journal, type JournalOptions } from './journal.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -45,7 +48,21 @@ export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   return new Dlq(context, options, streams, await recover(context, streams));
 }
 
+/** Whose entries somebody can wait for: the journal's, or a stream's spills. */
+export type DurableLog = 'journal' | number;
+
+/** Told how far the logs are on disk that {@link Dlq.commit} was called for, by sequence. */
+export interface DurableWatch {
+  durable(log: DurableLog, sequence: number): void;
+  lost(log: DurableLog, sequence: number): void;
+  journalSynced(tookMs: number): void;
+}
+
 export class Dlq {
+  #journal: Journal | undefined;
+  /** By stream. */
+  #commits: readonly GroupCommit[] = [];
+  readonly #names: StreamNames;
   readonly #context: DlqContext;
   /** By stream; last that of streams that are not configured, which takes nothing new. */
   readonly #queues: readonly SpillQueue[];
@@ -56,6 +73,7 @@ export class Dlq {
   constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered) {
     const names = options.streams;
     this.#context = context;
+    this.#names = streams;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams, found.deads);
     this.#queues = found.spills.map((segments, slot) => {
@@ -87,6 +105,45 @@ export class Dlq {
     const tally = new Tally(this.#context.options.streams.length);
     for (const segment of segments) tally.add(segment.tally, 1);
     return new Series(kind, this.#context, streams, segments, tally, () => this.#pushAll());
+  }
+
+  /** Once, for events that are acknowledged when they are on disk. */
+  openJournal(options: JournalOptions, watch: DurableWatch): void {
+    assert(this.#journal === undefined, 'there is one journal');
+    const watchOf = (log: DurableLog): CommitWatch => ({
+      durable: (sequence) => watch.durable(log, sequence),
+      lost: (sequence) => watch.lost(log, sequence),
+      synced: (tookMs) => {
+        if (log === 'journal') watch.journalSynced(tookMs);
+      },
+    });
+    const { clock, streams } = this.#context.options;
+    this.#journal = new Journal(this.#context, options, this.#names, watchOf('journal'), () => this.flush());
+    this.#commits = streams.map(
+      (_, slot) => new GroupCommit(this.#queue(slot).series, clock, options.commitWindowMs, watchOf(slot)),
+    );
+  }
+
+  /** What {@link openJournal} has opened. */
+  get journal(): Journal {
+    assert(this.#journal !== undefined, 'the journal is open');
+    return this.#journal;
+  }
+
+  /** Somebody asks for acknowledgements that mean: on disk. From now on they do, whatever the fsync policy is. */
+  mustSync(): void {
+    this.#context.mustSync = true;
+  }
+
+  /** Somebody waits for all that a log has taken; the journal's watch is told. */
+  commit(log: DurableLog): void {
+    if (log === 'journal') this.journal.commit();
+    else this.#commits[log]!.commit();
+  }
+
+  /** Sequence of the last entry that a log has taken in this run. */
+  lastSequence(log: DurableLog): number {
+    return log === 'journal' ? this.journal.lastSequence : this.#queue(log).series.lastSequence;
   }
 
   /** Hands half-full blocks of all series to their writers: the pool is dry, or somebody waits for what is in them. */
@@ -201,6 +258,7 @@ export class Dlq {
     const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
     if (isWritten) await this.#checkpoints.write();
+    await this.#journal?.close(isWritten);
     return isWritten;
   }
 }

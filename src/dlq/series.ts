@@ -38,6 +38,12 @@ export const Appended = {
 } as const;
 export type Appended = (typeof Appended)[keyof typeof Appended];
 
+/** What the journal has otherwise than the other series. */
+interface OwnWays {
+  /** Told before the first entry of a segment gets its sequence. Given: half-full blocks wait until they are pushed. */
+  readonly onSegment?: () => void;
+}
+
 export class Series {
   readonly kind: Kind;
   readonly writer: SegmentWriter;
@@ -47,10 +53,14 @@ export class Series {
   readonly #streams: StreamNames;
   /** Frees blocks that the other series holds half full. */
   readonly #onPressure: () => void;
+  /** Sequence of the last entry that was taken; 0: none was in this run. */
+  lastSequence = 0;
   #current: Unit | undefined;
   /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
   #segmentBytes = Number.POSITIVE_INFINITY;
+  /** Set for ever where half-full blocks wait for nobody's timer. */
   #lingering = false;
+  readonly #onSegment: (() => void) | undefined;
   #wasFull = false;
 
   constructor(
@@ -60,6 +70,7 @@ export class Series {
     recovered: Segment[],
     tally: Tally,
     onPressure: () => void,
+    own: OwnWays = {},
   ) {
     this.kind = kind;
     this.writer = new SegmentWriter(kind, context, recovered);
@@ -67,6 +78,8 @@ export class Series {
     this.#context = context;
     this.#streams = streams;
     this.#onPressure = onPressure;
+    this.#onSegment = own.onSegment;
+    this.#lingering = own.onSegment !== undefined;
   }
 
   /**
@@ -88,7 +101,10 @@ export class Series {
   ): Appended {
     const length = stream < 0 ? nameLength : this.#streams.length(stream);
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
-    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#refuse();
+    const { space, lastSequence, sequenceEnd } = this.#context;
+    if (this.writer.failing || !space.hasRoom(this.kind, total) || lastSequence + 1 >= sequenceEnd) {
+      return this.#refuse();
+    }
     const unit = this.#unitFor(total);
     if (unit === undefined) return Appended.busy;
 
@@ -133,6 +149,11 @@ export class Series {
     if (unit === undefined) return;
     this.#current = undefined;
     this.writer.push(unit);
+  }
+
+  /** Something was taken that its writer has not got. */
+  get hasUnpushed(): boolean {
+    return this.#current !== undefined;
   }
 
   /** First-seen time of the oldest event, in microseconds; infinite when there is none. Exact to the segment. */
@@ -180,6 +201,7 @@ export class Series {
       return undefined;
     }
     if (rotate) {
+      this.#onSegment?.();
       this.#segmentBytes = segmentHeaderBytes;
       this.#context.space.usedBytes += segmentHeaderBytes;
     }
@@ -189,7 +211,7 @@ export class Series {
 
   #account(unit: Unit, stream: number, sequence: number, firstSeenUs: number, total: number, bytes: number): void {
     if (unit.length === 0) unit.firstSequence = sequence;
-    unit.lastSequence = sequence;
+    unit.lastSequence = this.lastSequence = sequence;
     unit.length += total;
     if (firstSeenUs < unit.oldestUs) unit.oldestUs = firstSeenUs;
     unit.tally.count(stream, bytes, 1);

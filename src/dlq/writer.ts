@@ -21,18 +21,34 @@ import { encodeSegmentHeader, formatVersion, type Kind, kindNames, segmentHeader
 import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin } from './options.ts';
 import { newSegment, type Segment } from './segment.ts';
 
+/** Who waits for entries to be on disk, whatever the policy. */
+export interface WriterWatch {
+  /** All entries up to `sequence` are on disk. */
+  durable(sequence: number): void;
+  /** Those up to `sequence` that are not on disk never will be known to be: their segment failed, and their memory is gone. */
+  lost(sequence: number): void;
+  /** An fdatasync took so long. */
+  synced(tookMs: number): void;
+  /** Nothing is being written or synced. */
+  idle(): void;
+}
+
 export class SegmentWriter {
+  watch: WriterWatch | undefined;
   /** All segments of the series, oldest first; the last one may still be open. */
   readonly segments: Segment[];
   readonly #kind: Kind;
   readonly #context: DlqContext;
   readonly #queue: Unit[] = [];
   readonly #unsynced: Unit[] = [];
-  #open: { readonly segment: Segment; readonly file: OpenFile } | undefined;
+  /** `isNamed`: its name is on disk, too. */
+  #open: { readonly segment: Segment; readonly file: OpenFile; isNamed: boolean } | undefined;
   #syncing: Promise<void> | undefined;
   /** Why the open segment must not be used any more. */
   #poison: { readonly error: unknown } | undefined;
   #syncDue = false;
+  /** Units, counted from the start, that somebody wants to be on disk soon. */
+  #wantedUnits = 0;
   #cancelSyncTimer: (() => void) | undefined;
   #rotateWhenIdle = false;
   /** Number of the segment that the next one continues. */
@@ -65,6 +81,16 @@ export class SegmentWriter {
     return this.#queue.length > 0;
   }
 
+  /** Nothing is being written or synced: what is pushed now is on disk after one of each. */
+  get isIdle(): boolean {
+    return this.#draining === undefined && this.#syncing === undefined;
+  }
+
+  /** Bytes of all of its segments. */
+  get bytes(): number {
+    return this.segments.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   /** First-seen time of the oldest event that waits for the disk, in microseconds; infinite when none waits. */
   get oldestUs(): number {
     return this.#queue.reduce((oldest, unit) => Math.min(oldest, unit.oldestUs), Number.POSITIVE_INFINITY);
@@ -93,6 +119,12 @@ export class SegmentWriter {
       this.#settleWaiters.push({ target: this.#pushedUnits, resolve });
       this.pump();
     });
+  }
+
+  /** All that was pushed shall be on disk soon; {@link watch} is told. */
+  syncSoon(): void {
+    this.#wantedUnits = this.#pushedUnits;
+    this.pump();
   }
 
   /** Resolves when all that was pushed can be read from its segment, or a write has failed. */
@@ -142,6 +174,7 @@ export class SegmentWriter {
       }
     }
     this.#draining = undefined;
+    if (this.#syncing === undefined) this.watch?.idle();
   }
 
   /** One write or rotation; false when there is nothing to do. Throws what the disk reported. */
@@ -179,9 +212,10 @@ export class SegmentWriter {
     segment.tally.add(unit.tally, 1);
     this.#queue.shift();
     this.#unsynced.push(unit);
-    if (fsync.kind === 'none') this.#settle(1);
+    const { syncs } = this.#context;
+    if (syncs === 'none') this.#settle(1);
     // What is written may be reclaimed: who waits for a block must not wait for the sync.
-    if (fsync.kind === 'interval') this.#context.pool.wake();
+    else if (syncs !== 'each') this.#context.pool.wake();
     if (fsync.kind === 'interval' && this.#cancelSyncTimer === undefined) {
       this.#cancelSyncTimer = this.#context.options.clock.after(fsync.intervalMs, () => {
         this.#cancelSyncTimer = undefined;
@@ -191,9 +225,10 @@ export class SegmentWriter {
     }
   }
 
-  async #create(unit: Unit): Promise<{ segment: Segment; file: OpenFile }> {
+  async #create(unit: Unit): Promise<{ segment: Segment; file: OpenFile; isNamed: boolean }> {
     const { options, space, tag } = this.#context;
     const { firstSequence } = unit;
+    const isNamed = this.#context.syncs !== 'none';
     const segment = newSegment(
       this.#kind,
       this.#context.takeSegmentNumber(),
@@ -214,7 +249,7 @@ export class SegmentWriter {
         continues: this.#continues,
       });
       await file.write(header, 0, header.length, 0);
-      if (options.fsync.kind !== 'none') await options.files.syncDirectory(options.directory);
+      if (isNamed) await options.files.syncDirectory(options.directory);
     } catch (error) {
       await this.#context.attempt('close', () => file.close());
       await this.#context.attempt('unlink', () => options.files.unlink(path));
@@ -224,25 +259,31 @@ export class SegmentWriter {
     if (unit.isHeaderCounted) unit.isHeaderCounted = false;
     else space.usedBytes += segmentHeaderBytes;
     this.segments.push(segment);
-    return { segment, file };
+    return { segment, file, isNamed };
   }
 
   #syncIfWanted(): void {
     if (this.#unsynced.length === 0 || this.#syncing !== undefined) return;
-    const { kind } = this.#context.options.fsync;
+    const written = this.#settledUnits + this.#unsynced.length;
     const awaited = this.#settleWaiters[0]?.target ?? Number.POSITIVE_INFINITY;
-    const wanted = this.#syncDue || this.#failures > 0 || awaited <= this.#settledUnits + this.#unsynced.length;
-    if (kind === 'each' || wanted) void this.#startSync();
+    const isAwaited = awaited <= written || (this.#wantedUnits > this.#settledUnits && this.#wantedUnits <= written);
+    const isDue = this.#syncDue || this.#failures > 0 || isAwaited;
+    if (this.#context.syncs === 'each' || isDue) void this.#startSync();
   }
 
   /** Syncs beside the writes that follow; covers the units written so far. */
   #startSync(): Promise<void> {
     const units = this.#unsynced.length;
+    const { lastSequence } = this.#unsynced[units - 1]!;
+    const { clock } = this.#context.options;
+    const startMs = clock.nowMs();
     this.#syncDue = false;
-    this.#syncing = this.#open!.file.sync().then(
+    this.#syncing = this.#sync().then(
       () => {
         this.#syncing = undefined;
         this.#settle(units);
+        this.watch?.synced(clock.nowMs() - startMs);
+        this.watch?.durable(lastSequence);
         this.pump();
       },
       (error: unknown) => {
@@ -252,6 +293,15 @@ export class SegmentWriter {
       },
     );
     return this.#syncing;
+  }
+
+  async #sync(): Promise<void> {
+    const open = this.#open!;
+    await open.file.sync();
+    if (open.isNamed) return;
+    const { files, directory } = this.#context.options;
+    await files.syncDirectory(directory);
+    open.isNamed = true;
   }
 
   /** Waits until all written units are synced; throws when a sync fails. */
@@ -326,6 +376,7 @@ export class SegmentWriter {
     if (atRisk.length > 0) {
       const events = atRisk.reduce((sum, unit) => sum + unit.tally.totalEvents, 0);
       this.#context.report({ change: 'at_risk', segment: segment.name, events });
+      this.watch?.lost(atRisk.at(-1)!.lastSequence);
     }
     const first = kept[0];
     if (first === undefined) return;
@@ -337,7 +388,7 @@ export class SegmentWriter {
 
   /** Gives back the memory of the oldest unit that is written but not synced. */
   #reclaim(): boolean {
-    if (this.#context.options.fsync.kind === 'each') return false;
+    if (this.#context.syncs === 'each') return false;
     const unit = this.#unsynced.find(({ blocks }) => blocks.length > 0);
     if (unit === undefined) return false;
     this.#context.pool.giveBack(unit);
