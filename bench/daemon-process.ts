@@ -16,7 +16,13 @@ const readyMsMax = 30_000;
 export interface Status {
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
-  readonly journal: { readonly bytes: number; readonly events: number; readonly syncs: number; readonly waiting: number };
+  readonly journal: {
+    readonly bytes: number;
+    readonly events: number;
+    readonly syncs: number;
+    readonly behind: number;
+    readonly waiting: number;
+  };
   readonly streams: Readonly<Record<string, StreamStatus>>;
   readonly lanes: readonly {
     readonly breaker: string;

@@ -9,6 +9,7 @@ import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { type FoundMarks, removeMarks } from './found-marks.ts';
 import { type CommitWatch, GroupCommit } from './group-commit.ts';
 import { Journal, type JournalOptions } from './journal.ts';
 import { Kind } from './layout.ts';
@@ -63,6 +64,7 @@ export class Dlq {
   /** By stream. */
   #commits: readonly GroupCommit[] = [];
   readonly #names: StreamNames;
+  readonly #foundMarks: FoundMarks;
   readonly #context: DlqContext;
   /** By stream; last that of streams that are not configured, which takes nothing new. */
   readonly #queues: readonly SpillQueue[];
@@ -74,6 +76,7 @@ export class Dlq {
     const names = options.streams;
     this.#context = context;
     this.#names = streams;
+    this.#foundMarks = found.marks;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams, found.deads);
     this.#queues = found.spills.map((segments, slot) => {
@@ -257,7 +260,10 @@ export class Dlq {
     const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
     const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
-    if (isWritten) await this.#checkpoints.write();
+    if (isWritten) {
+      await this.#checkpoints.write();
+      await removeMarks(this.#context, this.#foundMarks, this.#queues.flatMap(({ series }) => series.writer.segments));
+    }
     await this.#journal?.close(isWritten);
     return isWritten;
   }

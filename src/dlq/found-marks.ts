@@ -5,10 +5,11 @@
 import type { Positions } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { marksNumber, readMarks } from './journal-marks.ts';
+import type { Segment } from './segment.ts';
 
 export interface FoundMarks {
   /** Of all files of marks, damaged ones too. */
-  readonly names: ReadonlyMap<string, number | undefined>;
+  readonly names: Map<string, number | undefined>;
   /** By run tag: up to where the entries of that run's journal are done. */
   readonly byTag: ReadonlyMap<number, Positions>;
 }
@@ -35,15 +36,16 @@ export async function findMarks(context: DlqContext): Promise<FoundMarks> {
   return { names, byTag };
 }
 
-/** Removes those of runs of which no segment is left: `tags` are those of the segments that are. */
+/** Removes those of runs of which none of these segments is. */
 export async function removeMarks(
   context: DlqContext,
   marks: FoundMarks,
-  tags: ReadonlySet<number | undefined>,
+  left: readonly Segment[],
 ): Promise<void> {
   const { files } = context.options;
+  const tags = new Set(left.map(({ tag }) => tag));
   for (const [name, tag] of marks.names) {
     if (tag !== undefined && tags.has(tag)) continue;
-    await context.attempt('unlink', () => files.unlink(context.path(name)));
+    if (await context.attempt('unlink', () => files.unlink(context.path(name)))) marks.names.delete(name);
   }
 }

@@ -60,6 +60,8 @@ export interface JournalStatus {
   /** Events that were journalled, and fdatasync calls that succeeded, since the start. */
   readonly events: number;
   readonly syncs: number;
+  /** Streams of which some entry is not marked as done. */
+  readonly behind: number;
 }
 
 export class Journal {
@@ -163,7 +165,8 @@ export class Journal {
   }
 
   status(): JournalStatus {
-    return { bytes: this.#context.space.usedBytes, events: this.#events, syncs: this.#syncs };
+    const behind = this.#marked.reduce((sum, marked) => sum + (marked < this.#series.lastSequence ? 1 : 0), 0);
+    return { bytes: this.#context.space.usedBytes, events: this.#events, syncs: this.#syncs, behind };
   }
 
   /** Every few milliseconds: looks how far the rings are. One pass of work at a time; nothing is done while nothing has changed. */

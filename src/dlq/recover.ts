@@ -25,6 +25,8 @@ export interface Recovered {
   readonly deads: Segment[];
   /** What the last durable checkpoint covers. */
   readonly positions: Positions;
+  /** Of journals that earlier runs left. */
+  readonly marks: FoundMarks;
 }
 
 export async function recover(context: DlqContext, streams: StreamNames): Promise<Recovered> {
@@ -55,8 +57,8 @@ export async function recover(context: DlqContext, streams: StreamNames): Promis
       (kind === Kind.spill ? (spills[slot] as Segment[]) : deads).push(part);
     }
   }
-  await removeMarks(context, marks, new Set(spills.flat().map(({ tag }) => tag)));
-  return { spills, deads, positions };
+  await removeMarks(context, marks, spills.flat());
+  return { spills, deads, positions, marks };
 }
 
 async function recoverPositions(context: DlqContext): Promise<Positions> {

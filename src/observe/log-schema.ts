@@ -214,6 +214,7 @@ export const logKinds = {
       bytes: { type: 'number', says: 'what it takes on disk' },
       events: { type: 'number', says: 'events that it took, since start' },
       syncs: { type: 'number', says: 'fdatasync calls that succeeded, since start' },
+      behind: { type: 'number', says: 'streams with entries that are not marked as done' },
       waiting: { type: 'number', says: 'events whose senders wait for the disk' },
     },
   },

@@ -80,15 +80,16 @@ const keyScratchBytes = 8 * 1024;
  * Write blocks of the DLQ, all together and each: every stream that spills fills one while others are written, so there are two
  * for each stream where a block of the least length allows it. Together they take the largest event.
  */
-const dlqBlocksBytes = 8 * 1024 * 1024;
+const dlqBlocksBytes = 7 * 1024 * 1024;
 const dlqBlockBytesMax = 1024 * 1024;
 const dlqBlockBytesLeast = 16 * 1024;
 /**
  * Write blocks of the journal, all together and each: what senders of ack level `disk` may bring while one fdatasync runs. They are
- * its own, so that a disk that stalls holds up nobody else.
+ * its own, so that a disk that stalls holds up nobody else. Together with the DLQ's they leave two lanes their rings of 32 MiB in
+ * the budget that is the default.
  */
-const journalBlocksBytes = 4 * 1024 * 1024;
-const journalBlockBytes = 256 * 1024;
+const journalBlocksBytes = 1792 * 1024;
+const journalBlockBytes = 128 * 1024;
 /** Windows through which spills are read back, all together; each holds the largest entry. More of them than this are no faster. */
 const replayWindowsBytes = 4 * 1024 * 1024;
 const replayWindowsMax = 4;
