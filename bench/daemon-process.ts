@@ -21,6 +21,7 @@ export interface Status {
     readonly events: number;
     readonly syncs: number;
     readonly behind: number;
+    readonly marksWritten: number;
     readonly waiting: number;
   };
   readonly streams: Readonly<Record<string, StreamStatus>>;

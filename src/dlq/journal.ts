@@ -62,6 +62,8 @@ export interface JournalStatus {
   readonly syncs: number;
   /** Streams of which some entry is not marked as done. */
   readonly behind: number;
+  /** How often marks were written. */
+  readonly marksWritten: number;
 }
 
 export class Journal {
@@ -86,6 +88,7 @@ export class Journal {
   #retryMs = 0;
   #events = 0;
   #syncs = 0;
+  #marksWritten = 0;
   #closed = false;
 
   /** `flushDlq` makes all that the DLQ has taken durable; false when the disk keeps failing. */
@@ -166,7 +169,8 @@ export class Journal {
 
   status(): JournalStatus {
     const behind = this.#marked.reduce((sum, marked) => sum + (marked < this.#series.lastSequence ? 1 : 0), 0);
-    return { bytes: this.#context.space.usedBytes, events: this.#events, syncs: this.#syncs, behind };
+    const { usedBytes } = this.#context.space;
+    return { bytes: usedBytes, events: this.#events, syncs: this.#syncs, behind, marksWritten: this.#marksWritten };
   }
 
   /** Every few milliseconds: looks how far the rings are. One pass of work at a time; nothing is done while nothing has changed. */
@@ -228,6 +232,7 @@ export class Journal {
     try {
       await this.#marks.write(done);
       this.#marked.set(done);
+      this.#marksWritten++;
     } catch (error) {
       this.#context.report({ change: 'marks_failed', ...errorFields(error) });
       this.#retryMs = this.#context.options.clock.nowMs() + marksRetryMs;

@@ -215,6 +215,7 @@ export const logKinds = {
       events: { type: 'number', says: 'events that it took, since start' },
       syncs: { type: 'number', says: 'fdatasync calls that succeeded, since start' },
       behind: { type: 'number', says: 'streams with entries that are not marked as done' },
+      marksWritten: { type: 'number', says: 'how often its file of marks was written' },
       waiting: { type: 'number', says: 'events whose senders wait for the disk' },
     },
   },
