@@ -98,7 +98,10 @@ export async function readSegment(pass: Pass, item: Found, clip: number): Promis
         segment.bytes = reader.validEnd;
       }
     }
-    for (const { from, to, cause } of ranges) {
+    const tail = ranges.at(-1);
+    // Zeros were written ahead of entries: nothing was lost there.
+    const isZeroed = tail?.cause === 'tail' && (await isZero(file, memory, tail.from, tail.to));
+    for (const { from, to, cause } of isZeroed ? ranges.slice(0, -1) : ranges) {
       if (cause === 'tail') context.report({ change: 'torn', segment: segment.name, bytes: to - from });
       await quarantine(context, segment, file, from, to, cause);
     }
@@ -147,6 +150,16 @@ function countEntry(pass: Pass, { kind, segment }: Found, contents: Contents, at
   if (sequence <= counted[kind][slot]!) return;
   part.tally.count(stream, entry.keyLength(memory, at) + entry.dataLength(memory, at), 1);
   part.oldestUs = Math.min(part.oldestUs, entry.firstSeenUs(memory, at));
+}
+
+async function isZero(file: OpenFile, { buffer }: Memory, from: number, to: number): Promise<boolean> {
+  for (let position = from; position < to; ) {
+    const length = await file.read(buffer, 0, Math.min(scanBytes, to - position), position);
+    if (length === 0) return false;
+    for (let index = 0; index < length; index++) if (buffer[index] !== 0) return false;
+    position += length;
+  }
+  return true;
 }
 
 async function cutTail(context: DlqContext, segment: Segment): Promise<void> {

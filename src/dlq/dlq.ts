@@ -65,6 +65,7 @@ export class Dlq {
   #commits: readonly GroupCommit[] = [];
   readonly #names: StreamNames;
   readonly #foundMarks: FoundMarks;
+  readonly #hadJournal: boolean;
   readonly #context: DlqContext;
   /** By stream; last that of streams that are not configured, which takes nothing new. */
   readonly #queues: readonly SpillQueue[];
@@ -77,6 +78,7 @@ export class Dlq {
     this.#context = context;
     this.#names = streams;
     this.#foundMarks = found.marks;
+    this.#hadJournal = found.hadJournal;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams, found.deads);
     this.#queues = found.spills.map((segments, slot) => {
@@ -121,6 +123,8 @@ export class Dlq {
       },
     });
     const { clock, streams } = this.#context.options;
+    // What a journal had may come back undelivered: it was promised to be on disk.
+    if (this.#hadJournal) this.mustSync();
     this.#journal = new Journal(this.#context, options, this.#names, watchOf('journal'), () => this.flush());
     this.#commits = streams.map(
       (_, slot) => new GroupCommit(this.#queue(slot).series, clock, options.commitWindowMs, watchOf(slot)),

@@ -37,6 +37,9 @@ export const journalLead = 2 ** 34;
 /** What the DLQ took from rings is made durable at most this often, in ms, before marks move past it. */
 const flushMs = 200;
 
+/** Senders one by one write some hundred bytes a commit: thousands of them to one write of zeros. */
+const zeroAheadBytes = 1024 ** 2;
+
 /** Marks that could not be written are tried again after this, in ms. */
 const marksRetryMs = 1_000;
 
@@ -101,7 +104,8 @@ export class Journal {
   ) {
     const { maxBytes, blocks } = options;
     const segmentBytes = Math.min(segmentBytesMax, Math.floor(maxBytes / segmentsLeast));
-    const own = { ...dlq.options, maxBytes, blocks, segmentBytes, fsync: { kind: 'each' as const } };
+    const fsync = { kind: 'each' as const };
+    const own = { ...dlq.options, maxBytes, blocks, segmentBytes, fsync, zeroAheadBytes };
     const context = new DlqContext(own, new BlockPool(blocks), new Space(maxBytes), dlq);
     this.#dlq = dlq;
     this.#context = context;

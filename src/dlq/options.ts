@@ -38,6 +38,8 @@ export interface DlqOptions {
   /** A segment is closed before it grows beyond this, unless a single entry does. */
   readonly segmentBytes: number;
   readonly fsync: FsyncPolicy;
+  /** Small writes go over zeros that were written so far ahead of them, see {@link SegmentWriter}; absent: to the end of the file. */
+  readonly zeroAheadBytes?: number;
   readonly arena: Arena;
   /** Where entries wait for the disk. `length * count` bounds the largest event. */
   readonly blocks: BlockArea;

@@ -27,6 +27,8 @@ export interface Recovered {
   readonly positions: Positions;
   /** Of journals that earlier runs left. */
   readonly marks: FoundMarks;
+  /** An earlier run has promised that events are on disk, and did not end in order. */
+  readonly hadJournal: boolean;
 }
 
 export async function recover(context: DlqContext, streams: StreamNames): Promise<Recovered> {
@@ -57,8 +59,9 @@ export async function recover(context: DlqContext, streams: StreamNames): Promis
       (kind === Kind.spill ? (spills[slot] as Segment[]) : deads).push(part);
     }
   }
+  const hadJournal = marks.names.size > 0 || found.some(({ segment }) => parseName(segment.name)?.kind === Kind.journal);
   await removeMarks(context, marks, spills.flat());
-  return { spills, deads, positions, marks };
+  return { spills, deads, positions, marks, hadJournal };
 }
 
 async function recoverPositions(context: DlqContext): Promise<Positions> {

@@ -68,6 +68,7 @@ export class DiskAcks {
 
   /** What of the log up to `sequence` is not on disk yet is not known to get there. */
   lost(log: DurableLog, sequence: number): void {
+    if (this.#stalled.delete(log)) this.#tellStall();
     this.#waitsOf(log).settle(sequence, Fate.stalled);
   }
 
