@@ -13,6 +13,7 @@ import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import { SaturationBreaker } from '../breaker/saturation.ts';
 import { type Dlq, openDlq } from '../dlq/dlq.ts';
+import type { DurableLogs } from '../dlq/durable-logs.ts';
 import { Kind } from '../dlq/layout.ts';
 import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
@@ -91,6 +92,7 @@ export class Daemon {
   #admission!: Admission;
   #deliveries!: Deliveries;
   #diskAcks!: DiskAcks;
+  #logs!: DurableLogs;
   #returns!: Returns;
   #lock: StateLock | undefined;
   #replayer!: Replayer;
@@ -252,7 +254,7 @@ export class Daemon {
 
   #refresh(): void {
     this.#admission.refresh();
-    this.#dlq.journal.trim();
+    this.#logs.journal.trim();
     if (this.#state === 'ready') for (const order of this.#orders) order?.tick();
   }
 
@@ -272,7 +274,7 @@ export class Daemon {
       keepsOrder: (stream) => config.streams[stream]?.ordering === 'key',
       cameBack: (stream, offset, bytes) => this.#replays[stream]?.cameBack(offset, bytes),
       moved: (offset, isDead) => {
-        this.#dlq.journal.moved();
+        this.#logs.journal.moved();
         this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk);
       },
       buried: (lane, stream, events) => {
@@ -508,7 +510,7 @@ export class Daemon {
     const { maxBytes, commitWindowMs, ackTimeoutMs } = config.journal;
     const acks = new DiskAcks({
       admission: this.#admission,
-      dlq: this.#dlq,
+      logs: () => this.#logs,
       streams: config.streams.length,
       timeoutMs: ackTimeoutMs,
       nowMs: () => clock.nowMs(),
@@ -518,7 +520,7 @@ export class Daemon {
         log.warn('dlq', `journal: ${message}`, { event });
       },
     });
-    this.#dlq.openJournal(
+    this.#logs = this.#dlq.openJournal(
       { blocks: this.#plan.journalBlocks, maxBytes, commitWindowMs, rings: this.#rings.map(({ ring }) => ring) },
       {
         durable: (which, sequence) => acks.durable(which, sequence),
@@ -547,7 +549,7 @@ export class Daemon {
         dlqEvents: (stream) => this.#dlq.holdings(stream).spilled + this.#dlq.holdings(stream).dead,
       }),
       dlq: (stream) => this.#dlq.holdings(stream),
-      journal: () => ({ ...this.#dlq.journal.status(), waiting: this.#diskAcks.waiting }),
+      journal: () => ({ ...this.#logs.journal.status(), waiting: this.#diskAcks.waiting }),
     });
   }
 

@@ -9,9 +9,9 @@ import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { DurableLogs, type DurableWatch } from './durable-logs.ts';
 import { type FoundMarks, removeMarks } from './found-marks.ts';
-import { type CommitWatch, GroupCommit } from './group-commit.ts';
-import { Journal, type JournalOptions } from './journal.ts';
+import type { JournalOptions } from './journal.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -49,20 +49,8 @@ export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   return new Dlq(context, options, streams, await recover(context, streams));
 }
 
-/** Whose entries somebody can wait for: the journal's, or a stream's spills. */
-export type DurableLog = 'journal' | number;
-
-/** Told how far the logs are on disk that {@link Dlq.commit} was called for, by sequence. */
-export interface DurableWatch {
-  durable(log: DurableLog, sequence: number): void;
-  lost(log: DurableLog, sequence: number): void;
-  journalSynced(tookMs: number): void;
-}
-
 export class Dlq {
-  #journal: Journal | undefined;
-  /** By stream. */
-  #commits: readonly GroupCommit[] = [];
+  #logs: DurableLogs | undefined;
   readonly #names: StreamNames;
   readonly #foundMarks: FoundMarks;
   readonly #hadJournal: boolean;
@@ -113,44 +101,13 @@ export class Dlq {
   }
 
   /** Once, for events that are acknowledged when they are on disk. */
-  openJournal(options: JournalOptions, watch: DurableWatch): void {
-    assert(this.#journal === undefined, 'there is one journal');
-    const watchOf = (log: DurableLog): CommitWatch => ({
-      durable: (sequence) => watch.durable(log, sequence),
-      lost: (sequence) => watch.lost(log, sequence),
-      synced: (tookMs) => {
-        if (log === 'journal') watch.journalSynced(tookMs);
-      },
-    });
-    const { clock, streams } = this.#context.options;
+  openJournal(options: JournalOptions, watch: DurableWatch): DurableLogs {
+    assert(this.#logs === undefined, 'there is one journal');
+    const spills = this.#queues.slice(0, -1).map(({ series }) => series);
+    this.#logs = new DurableLogs(this.#context, options, watch, spills, this.#names, () => this.flush());
     // What a journal had may come back undelivered: it was promised to be on disk.
-    if (this.#hadJournal) this.mustSync();
-    this.#journal = new Journal(this.#context, options, this.#names, watchOf('journal'), () => this.flush());
-    this.#commits = streams.map(
-      (_, slot) => new GroupCommit(this.#queue(slot).series, clock, options.commitWindowMs, watchOf(slot)),
-    );
-  }
-
-  /** What {@link openJournal} has opened. */
-  get journal(): Journal {
-    assert(this.#journal !== undefined, 'the journal is open');
-    return this.#journal;
-  }
-
-  /** Somebody asks for acknowledgements that mean: on disk. From now on they do, whatever the fsync policy is. */
-  mustSync(): void {
-    this.#context.mustSync = true;
-  }
-
-  /** Somebody waits for all that a log has taken; the journal's watch is told. */
-  commit(log: DurableLog): void {
-    if (log === 'journal') this.journal.commit();
-    else this.#commits[log]!.commit();
-  }
-
-  /** Sequence of the last entry that a log has taken in this run. */
-  lastSequence(log: DurableLog): number {
-    return log === 'journal' ? this.journal.lastSequence : this.#queue(log).series.lastSequence;
+    if (this.#hadJournal) this.#logs.mustSync();
+    return this.#logs;
   }
 
   /** Hands half-full blocks of all series to their writers: the pool is dry, or somebody waits for what is in them. */
@@ -266,9 +223,13 @@ export class Dlq {
     const isWritten = closed.every((ok) => ok);
     if (isWritten) {
       await this.#checkpoints.write();
-      await removeMarks(this.#context, this.#foundMarks, this.#queues.flatMap(({ series }) => series.writer.segments));
+      await removeMarks(
+        this.#context,
+        this.#foundMarks,
+        this.#queues.flatMap(({ series }) => series.writer.segments),
+      );
     }
-    await this.#journal?.close(isWritten);
+    await this.#logs?.journal.close(isWritten);
     return isWritten;
   }
 }

@@ -37,11 +37,7 @@ export async function findMarks(context: DlqContext): Promise<FoundMarks> {
 }
 
 /** Removes those of runs of which none of these segments is. */
-export async function removeMarks(
-  context: DlqContext,
-  marks: FoundMarks,
-  left: readonly Segment[],
-): Promise<void> {
+export async function removeMarks(context: DlqContext, marks: FoundMarks, left: readonly Segment[]): Promise<void> {
   const { files } = context.options;
   const tags = new Set(left.map(({ tag }) => tag));
   for (const [name, tag] of marks.names) {

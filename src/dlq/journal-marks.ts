@@ -52,7 +52,13 @@ export class MarksFile {
     const { files, streams, clock } = this.#context.options;
     const byName = new Map(streams.map((name, stream) => [name, done[stream]!]));
     const generation = this.#generation + 1;
-    const head = { magic: marksMagic, version: marksVersion, first: generation, nowMs: clock.nowMs(), tag: this.#context.tag };
+    const head = {
+      magic: marksMagic,
+      version: marksVersion,
+      first: generation,
+      nowMs: clock.nowMs(),
+      tag: this.#context.tag,
+    };
     const { buffer } = encodeRecords(head, byName);
     this.#file ??= await files.open(this.#path, 'replace');
     await this.#file.write(buffer, 0, buffer.length, (generation % 2) * this.#stride);
@@ -69,7 +75,10 @@ export class MarksFile {
 }
 
 /** What a file of marks says, and of which run; undefined when neither of its slots is whole. */
-export async function readMarks(files: Files, path: string): Promise<{ tag: number; positions: Positions } | undefined> {
+export async function readMarks(
+  files: Files,
+  path: string,
+): Promise<{ tag: number; positions: Positions } | undefined> {
   const file = await files.open(path, 'read');
   try {
     const size = Math.min(await file.size(), marksBytesMax);

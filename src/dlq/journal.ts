@@ -20,32 +20,21 @@ import { type CommitWatch, GroupCommit } from './group-commit.ts';
 import { MarksFile } from './journal-marks.ts';
 import { type JournalledRing, JournalRing } from './journal-rings.ts';
 import { Kind } from './layout.ts';
-import type { BlockArea } from './options.ts';
+import {
+  type BlockArea,
+  journalFlushMs,
+  journalLead,
+  journalSegmentBytesMax,
+  journalSegmentsLeast,
+  marksRetryMs,
+  zeroAheadBytes,
+} from './options.ts';
 import { removeSegment } from './quarantine.ts';
 import { Reason } from './reasons.ts';
 import { Appended, Series } from './series.ts';
 import { Space } from './space.ts';
 import type { StreamNames } from './streams.ts';
 import { Tally } from './tally.ts';
-
-/**
- * So many sequences ahead of the spills a segment of the journal begins. More spills than this while one of its entries waits in a
- * ring are refused; 2^53 such steps are left to a directory: half a million runs that are killed.
- */
-export const journalLead = 2 ** 34;
-
-/** What the DLQ took from rings is made durable at most this often, in ms, before marks move past it. */
-const flushMs = 200;
-
-/** Senders one by one write some hundred bytes a commit: thousands of them to one write of zeros. */
-const zeroAheadBytes = 1024 ** 2;
-
-/** Marks that could not be written are tried again after this, in ms. */
-const marksRetryMs = 1_000;
-
-/** Largest segment; a small journal has several nevertheless, or it could never give anything back. */
-const segmentBytesMax = 64 * 1024 ** 2;
-const segmentsLeast = 4;
 
 export interface JournalOptions {
   /** Where its entries wait for the disk. */
@@ -103,7 +92,7 @@ export class Journal {
     flushDlq: () => Promise<boolean>,
   ) {
     const { maxBytes, blocks } = options;
-    const segmentBytes = Math.min(segmentBytesMax, Math.floor(maxBytes / segmentsLeast));
+    const segmentBytes = Math.min(journalSegmentBytesMax, Math.floor(maxBytes / journalSegmentsLeast));
     const fsync = { kind: 'each' as const };
     const own = { ...dlq.options, maxBytes, blocks, segmentBytes, fsync, zeroAheadBytes };
     const context = new DlqContext(own, new BlockPool(blocks), new Space(maxBytes), dlq);
@@ -221,7 +210,7 @@ export class Journal {
 
   #mayFlush(): boolean {
     const nowMs = this.#context.options.clock.nowMs();
-    return nowMs >= this.#retryMs && (!this.#isFlushDue || nowMs - this.#flushedMs >= flushMs);
+    return nowMs >= this.#retryMs && (!this.#isFlushDue || nowMs - this.#flushedMs >= journalFlushMs);
   }
 
   async #advance(done: Float64Array): Promise<void> {

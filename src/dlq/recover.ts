@@ -59,7 +59,8 @@ export async function recover(context: DlqContext, streams: StreamNames): Promis
       (kind === Kind.spill ? (spills[slot] as Segment[]) : deads).push(part);
     }
   }
-  const hadJournal = marks.names.size > 0 || found.some(({ segment }) => parseName(segment.name)?.kind === Kind.journal);
+  const hadJournal =
+    marks.names.size > 0 || found.some(({ segment }) => parseName(segment.name)?.kind === Kind.journal);
   await removeMarks(context, marks, spills.flat());
   return { spills, deads, positions, marks, hadJournal };
 }

@@ -62,7 +62,6 @@ export function newSegment(
   };
 }
 
-
 /** `spill-0000000001.seg`: sorts by number; numbers are never used twice in a directory. */
 export function segmentName(kind: Kind, number: number): string {
   return `${kindNames[kind]}-${String(number).padStart(10, '0')}.seg`;

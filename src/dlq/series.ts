@@ -4,6 +4,8 @@
  *
  * An entry is laid out straight into a block of the arena. A block goes to the {@link SegmentWriter} when it is full, when
  * its oldest entry has waited {@link lingerMs} and the disk is not behind, or when somebody waits for it.
+ *
+ * Long because an entry's way into a block, or into several, is spelled out without allocating.
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';

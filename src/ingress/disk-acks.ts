@@ -11,7 +11,7 @@
  * lost if the host dies. Until the disk moves again others are refused at once, with nothing taken. An event that is refused
  * because the journal has no room stands in no ring either.
  */
-import type { Dlq, DurableLog } from '../dlq/dlq.ts';
+import type { DurableLog, DurableLogs } from '../dlq/durable-logs.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Admission, EntryWatch } from './admission.ts';
 import { DurableWaits } from './durable-waits.ts';
@@ -22,12 +22,10 @@ import { WatchedIntake, type WatchOptions } from './watched-intake.ts';
 /** How often it is looked for senders that have waited too long, as a share of what they may. */
 const looksPerTimeout = 20;
 
-/** What of the DLQ is needed here. */
-export type DiskDlq = Pick<Dlq, 'journal' | 'commit' | 'lastSequence' | 'mustSync'>;
-
 export interface DiskAcksParts {
   readonly admission: Admission;
-  readonly dlq: DiskDlq;
+  /** Opened after this, which it tells. */
+  readonly logs: () => DurableLogs;
   readonly streams: number;
   readonly timeoutMs: number;
   readonly nowMs: () => number;
@@ -55,7 +53,7 @@ export class DiskAcks {
 
   /** The daemon's intake for one sender whose acks mean: on disk. */
   watch(options: WatchOptions): WatchedIntake {
-    this.#parts.dlq.mustSync();
+    this.#parts.logs().mustSync();
     const watch = new Watch(0, options.onDue);
     return new WatchedIntake(this.#parts.admission, watch, this.#entryWatch(watch), options.tellsSpills);
   }
@@ -84,7 +82,7 @@ export class DiskAcks {
   }
 
   #entryWatch(watch: Watch): EntryWatch {
-    const { journal } = this.#parts.dlq;
+    const { journal } = this.#parts.logs();
     return {
       flags: 0,
       mayEnter: () => true,
@@ -118,9 +116,9 @@ export class DiskAcks {
   }
 
   #wait(log: DurableLog, watch: Watch, number: number): void {
-    const { dlq, nowMs } = this.#parts;
+    const { logs, nowMs } = this.#parts;
     if (!this.#due.includes(log)) this.#due.push(log);
-    this.#waitsOf(log).add(watch, number, dlq.lastSequence(log), nowMs);
+    this.#waitsOf(log).add(watch, number, logs().lastSequence(log), nowMs);
     this.#parts.admission.isCommitDue = true;
     this.#timer ??= setInterval(() => this.#look(), Math.max(1, this.#parts.timeoutMs / looksPerTimeout));
   }
@@ -130,7 +128,7 @@ export class DiskAcks {
     this.#due = [];
     for (const log of due) {
       this.#waitsOf(log).endGroup();
-      this.#parts.dlq.commit(log);
+      this.#parts.logs().commit(log);
     }
   }
 
@@ -157,7 +155,8 @@ export class DiskAcks {
   }
 
   #resume(): void {
-    for (const resume of [...this.#blocked]) resume();
+    const blocked = Array.from(this.#blocked);
+    for (const resume of blocked) resume();
   }
 
   #waitsOf(log: DurableLog): DurableWaits {

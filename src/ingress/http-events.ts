@@ -19,6 +19,8 @@
  * `accepted` counts what is on disk. Where not all is, by then or by `journal.ack_timeout`, the answer is 503 `disk_stalled`, and
  * `taken` names the first event that is not: those behind it that are in the daemon nevertheless are `uncertain`.
  *
+ * Long because every way in which a request can end is told here.
+ *
  * Every answer counts `accepted` (of these `spilled`) and `refused`. 408, 413, 429 and 503 say in `taken` how many events of the
  * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`).
  */

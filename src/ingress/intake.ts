@@ -122,12 +122,14 @@ export const refusals: Readonly<Record<number, Refusal>> = {
   [Verdict.journalFull]: {
     code: 'journal_full',
     retryable: true,
-    message: 'the journal has reached journal.max_bytes or cannot be written; send again later, or at another ack level',
+    message:
+      'the journal has reached journal.max_bytes or cannot be written; send again later, or at another ack level',
   },
   [Verdict.diskStalled]: {
     code: 'disk_stalled',
     retryable: true,
-    message: 'it is not on disk within journal.ack_timeout; it may be delivered nevertheless, and twice if it is sent again',
+    message:
+      'it is not on disk within journal.ack_timeout; it may be delivered nevertheless, and twice if it is sent again',
   },
   [Verdict.badFrame]: { code: 'bad_frame', retryable: false, message: 'the bytes are not a frame of this protocol' },
   [Verdict.ackLevel]: {

@@ -17,7 +17,14 @@ import {
 import type { LogFields } from './log-schema.ts';
 
 /** The histograms by handle: index is the handle, the text is the name in log lines. */
-export const latencyNames = ['ingress_to_ring', 'ring_wait', 'linger', 'put', 'ingress_to_ack', 'journal_sync'] as const;
+export const latencyNames = [
+  'ingress_to_ring',
+  'ring_wait',
+  'linger',
+  'put',
+  'ingress_to_ack',
+  'journal_sync',
+] as const;
 export type LatencyName = (typeof latencyNames)[number];
 
 /** Handles for {@link LatencyRecorder.record}. */

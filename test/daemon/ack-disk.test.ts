@@ -38,89 +38,112 @@ t.test('what is acknowledged at level disk outlives a kill while Kinesis has non
   t.strictSame(filesOf(rig, /^journal/), []);
 });
 
-t.test('what was delivered before a kill does not come back, and nothing is left in the journal of a daemon that stops', async (t) => {
-  const rig = await Rig.start(t);
-  const daemon = await rig.daemon('linger = "5ms"', patient);
-  const count = 20_000;
-  const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
-  await sender.send(0, count);
-  t.match(await sender.client.close(), { accepted: count, refused: 0 });
-  await until(() => daemon.ledger(), drained(count));
-  t.strictSame(filesOf(rig, /^journal.*seg$/).length, 1, 'the journal is there');
-  await until(
-    async () => (await daemon.status()).journal,
-    ({ behind }) => behind === 0,
-  );
+t.test(
+  'what was delivered before a kill does not come back, and nothing is left in the journal of a daemon that stops',
+  async (t) => {
+    const rig = await Rig.start(t);
+    const daemon = await rig.daemon('linger = "5ms"', patient);
+    const count = 20_000;
+    const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
+    await sender.send(0, count);
+    t.match(await sender.client.close(), { accepted: count, refused: 0 });
+    await until(() => daemon.ledger(), drained(count));
+    t.strictSame(filesOf(rig, /^journal.*seg$/).length, 1, 'the journal is there');
+    await until(
+      async () => (await daemon.status()).journal,
+      ({ behind }) => behind === 0,
+    );
 
-  daemon.process.kill('SIGKILL');
-  await daemon.exited;
-  const next = await rig.daemon('linger = "5ms"', patient);
-  const { recovered } = await next.ledger();
-  t.equal(recovered, 0);
-  t.strictSame(filesOf(rig, /^journal/), [], 'a start removes what is done');
-  const again = await new WatchedSender(rig).open(next.socket, false, disk);
-  await again.send(count, 2 * count);
-  t.match(await again.client.close(), { accepted: count, refused: 0 });
-  t.equal(await next.stop(), 0);
-  t.strictSame(filesOf(rig, /^journal/), [], 'and so does a stop');
-  const oracle = await rig.readBack(2 * count);
-  t.match(oracle.counts(), { lost: 0, duplicated: 0 });
-});
+    daemon.process.kill('SIGKILL');
+    await daemon.exited;
+    const next = await rig.daemon('linger = "5ms"', patient);
+    const { recovered } = await next.ledger();
+    t.equal(recovered, 0);
+    t.strictSame(filesOf(rig, /^journal/), [], 'a start removes what is done');
+    const again = await new WatchedSender(rig).open(next.socket, false, disk);
+    await again.send(count, 2 * count);
+    t.match(await again.client.close(), { accepted: count, refused: 0 });
+    t.equal(await next.stop(), 0);
+    t.strictSame(filesOf(rig, /^journal/), [], 'and so does a stop');
+    const oracle = await rig.readBack(2 * count);
+    t.match(oracle.counts(), { lost: 0, duplicated: 0 });
+  },
+);
 
-t.test('an ack of level disk never comes before the fdatasync, and level memory does not wait for it', { skip: whyNoStrace() }, async (t) => {
-  const rig = await Rig.start(t);
-  const daemon = await rig.daemon('', patient);
-  const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
-  const other = await new WatchedSender(rig).open(daemon.socket, false, { ack: 'memory' });
-  const delayMs = 700;
-  const slow = await slowDisk(t, daemon, delayMs);
-  const startMs = performance.now();
-  await sender.send(0, 100);
-  await until(async () => (await daemon.ledger()).accepted, (accepted) => accepted === 100);
-  await other.send(100, 200);
-  t.match(await other.client.flush(), { accepted: 100 });
-  t.ok(performance.now() - startMs < delayMs, 'level memory was answered meanwhile');
-  t.equal(sender.acked, 0);
-  await until(async () => sender.acked, (acked) => acked === 100);
-  t.ok((sender.firstAckMs as number) - startMs >= delayMs);
-  await slow.end();
-  t.match(await sender.client.close(), { accepted: 100, refused: 0 });
-  await other.client.close();
-  t.equal(await daemon.stop(), 0);
-});
+t.test(
+  'an ack of level disk never comes before the fdatasync, and level memory does not wait for it',
+  { skip: whyNoStrace() },
+  async (t) => {
+    const rig = await Rig.start(t);
+    const daemon = await rig.daemon('', patient);
+    const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
+    const other = await new WatchedSender(rig).open(daemon.socket, false, { ack: 'memory' });
+    const delayMs = 700;
+    const slow = await slowDisk(t, daemon, delayMs);
+    const startMs = performance.now();
+    await sender.send(0, 100);
+    await until(
+      async () => (await daemon.ledger()).accepted,
+      (accepted) => accepted === 100,
+    );
+    await other.send(100, 200);
+    t.match(await other.client.flush(), { accepted: 100 });
+    t.ok(performance.now() - startMs < delayMs, 'level memory was answered meanwhile');
+    t.equal(sender.acked, 0);
+    await until(
+      async () => sender.acked,
+      (acked) => acked === 100,
+    );
+    t.ok((sender.firstAckMs as number) - startMs >= delayMs);
+    await slow.end();
+    t.match(await sender.client.close(), { accepted: 100, refused: 0 });
+    await other.client.close();
+    t.equal(await daemon.stop(), 0);
+  },
+);
 
-t.test('a disk that stalls: senders of level disk are told in time, others go on, and all is well when it moves', { skip: whyNoStrace() }, async (t) => {
-  const rig = await Rig.start(t);
-  const timeoutMs = 400;
-  const daemon = await rig.daemon('', `${patient}[journal]\nack_timeout = "${timeoutMs}ms"\n`);
-  const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
-  const other = await new WatchedSender(rig).open(daemon.socket, false, { ack: 'memory' });
-  const slow = await slowDisk(t, daemon, 4_000);
-  const startMs = performance.now();
-  await sender.send(0, 100);
-  await until(async () => sender.refusals.length, (told) => told > 0);
-  t.ok(performance.now() - startMs < 2 * timeoutMs, 'told within its time');
-  t.match(sender.refusals, [{ first: 1, count: 100, code: 'disk_stalled', retryable: true }]);
-  const refusedMs = performance.now();
-  await sender.send(100, 110);
-  await until(async () => sender.acked, (acked) => acked === 110);
-  t.ok(performance.now() - refusedMs < timeoutMs, 'while the disk stands still, others are refused at once');
-  t.match(await daemon.ledger(), { accepted: 100, refused: 10 }, 'with nothing taken');
-  const asked = { method: 'POST', headers: { 'spillway-ack': 'disk' }, body: 'x\n' };
-  const answer = await fetch(`${daemon.url}/v1/streams/orders/events`, asked);
-  t.equal(answer.status, 503);
-  t.match(await answer.json(), { error: 'disk_stalled', taken: 0, accepted: 0 });
-  await other.send(110, 200);
-  t.match(await other.client.flush(), { accepted: 90 }, 'level memory knows nothing of it');
-  t.ok(daemon.log.some(({ kind, event }) => kind === 'dlq' && event === 'stalled'));
-  await slow.end();
-  await daemon.line(({ kind, event }) => kind === 'dlq' && event === 'moving');
-  await sender.send(200, 300);
-  t.match(await sender.client.close(), { accepted: 100, refused: 110 });
-  await other.client.close();
-  await until(() => daemon.ledger(), drained(290));
-  t.equal(await daemon.stop(), 0);
-});
+t.test(
+  'a disk that stalls: senders of level disk are told in time, others go on, and all is well when it moves',
+  { skip: whyNoStrace() },
+  async (t) => {
+    const rig = await Rig.start(t);
+    const timeoutMs = 400;
+    const daemon = await rig.daemon('', `${patient}[journal]\nack_timeout = "${timeoutMs}ms"\n`);
+    const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
+    const other = await new WatchedSender(rig).open(daemon.socket, false, { ack: 'memory' });
+    const slow = await slowDisk(t, daemon, 4_000);
+    const startMs = performance.now();
+    await sender.send(0, 100);
+    await until(
+      async () => sender.refusals.length,
+      (told) => told > 0,
+    );
+    t.ok(performance.now() - startMs < 2 * timeoutMs, 'told within its time');
+    t.match(sender.refusals, [{ first: 1, count: 100, code: 'disk_stalled', retryable: true }]);
+    const refusedMs = performance.now();
+    await sender.send(100, 110);
+    await until(
+      async () => sender.acked,
+      (acked) => acked === 110,
+    );
+    t.ok(performance.now() - refusedMs < timeoutMs, 'while the disk stands still, others are refused at once');
+    t.match(await daemon.ledger(), { accepted: 100, refused: 10 }, 'with nothing taken');
+    const asked = { method: 'POST', headers: { 'spillway-ack': 'disk' }, body: 'x\n' };
+    const answer = await fetch(`${daemon.url}/v1/streams/orders/events`, asked);
+    t.equal(answer.status, 503);
+    t.match(await answer.json(), { error: 'disk_stalled', taken: 0, accepted: 0 });
+    await other.send(110, 200);
+    t.match(await other.client.flush(), { accepted: 90 }, 'level memory knows nothing of it');
+    t.ok(daemon.log.some(({ kind, event }) => kind === 'dlq' && event === 'stalled'));
+    await slow.end();
+    await daemon.line(({ kind, event }) => kind === 'dlq' && event === 'moving');
+    await sender.send(200, 300);
+    t.match(await sender.client.close(), { accepted: 100, refused: 110 });
+    await other.client.close();
+    await until(() => daemon.ledger(), drained(290));
+    t.equal(await daemon.stop(), 0);
+  },
+);
 
 t.test('HTTP and lines: level disk is answered when it is on disk', async (t) => {
   const rig = await Rig.start(t);
@@ -139,23 +162,26 @@ t.test('HTTP and lines: level disk is answered when it is on disk', async (t) =>
   t.equal(await daemon.stop(), 0);
 });
 
-t.test('an event that overflows at level disk is acknowledged when the DLQ has synced it, though dlq.fsync is none', async (t) => {
-  const rig = await Rig.start(t);
-  const daemon = await rig.daemon('', '[breaker]\nfailures = 1\nhalf_open_after = "1m"\n[dlq]\nfsync = "none"\n');
-  await rig.simulator.faults({ refuse: true });
-  const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
-  await sender.send(0, 10);
-  await daemon.line(({ kind, to }) => kind === 'breaker' && to === 'open');
-  const { syncs } = (await daemon.status()).journal;
-  await sender.send(10, 1_000);
-  t.match(await sender.client.close(), { accepted: 1_000, refused: 0 });
-  t.equal((await daemon.status()).journal.syncs, syncs, 'the journal had nothing to do with it');
-  daemon.process.kill('SIGKILL');
-  await daemon.exited;
-  await rig.simulator.faults({});
-  const next = await rig.daemon();
-  t.equal((await next.ledger()).recovered, 1_000);
-  await until(() => next.ledger(), drained(1_000));
-  t.match((await rig.readBack(1_000)).counts(), { lost: 0, altered: 0 });
-  t.equal(await next.stop(), 0);
-});
+t.test(
+  'an event that overflows at level disk is acknowledged when the DLQ has synced it, though dlq.fsync is none',
+  async (t) => {
+    const rig = await Rig.start(t);
+    const daemon = await rig.daemon('', '[breaker]\nfailures = 1\nhalf_open_after = "1m"\n[dlq]\nfsync = "none"\n');
+    await rig.simulator.faults({ refuse: true });
+    const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
+    await sender.send(0, 10);
+    await daemon.line(({ kind, to }) => kind === 'breaker' && to === 'open');
+    const { syncs } = (await daemon.status()).journal;
+    await sender.send(10, 1_000);
+    t.match(await sender.client.close(), { accepted: 1_000, refused: 0 });
+    t.equal((await daemon.status()).journal.syncs, syncs, 'the journal had nothing to do with it');
+    daemon.process.kill('SIGKILL');
+    await daemon.exited;
+    await rig.simulator.faults({});
+    const next = await rig.daemon();
+    t.equal((await next.ledger()).recovered, 1_000);
+    await until(() => next.ledger(), drained(1_000));
+    t.match((await rig.readBack(1_000)).counts(), { lost: 0, altered: 0 });
+    t.equal(await next.stop(), 0);
+  },
+);

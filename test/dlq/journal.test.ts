@@ -1,68 +1,13 @@
 import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import type { DurableLog } from '../../src/dlq/dlq.ts';
-import { type Files, type OpenFile, realFiles } from '../../src/edges/files.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { until } from '../daemon/running.ts';
+import { FailingSyncs, Journalled } from './journalled.ts';
 import { type Event, eventOf, Queue, type QueueOptions, temporaryDirectory } from './queue.ts';
 
 const orders = 0;
 const clicks = 1;
-
-/** A ring as far as the journal looks at it: each event takes 8 bytes. */
-class TestRing {
-  entered = 0;
-  givenBack = 0;
-  position(): number {
-    return 8 * this.entered;
-  }
-  passed(position: number): boolean {
-    return 8 * this.givenBack >= position;
-  }
-}
-
-/** A queue with a journal, one ring for each of its two streams. */
-class Journalled {
-  readonly queue: Queue;
-  readonly rings: readonly [TestRing, TestRing];
-  /** What was said of the journal. */
-  readonly durable: number[] = [];
-  readonly lost: number[] = [];
-
-  constructor(queue: Queue, maxBytes?: number) {
-    this.queue = queue;
-    this.rings = [new TestRing(), new TestRing()];
-    const of = (list: number[]) => (log: DurableLog, sequence: number) => void (log === 'journal' && list.push(sequence));
-    queue.openJournal(this.rings, { durable: of(this.durable), lost: of(this.lost), journalSynced: () => {} }, maxBytes);
-  }
-
-  /** Puts one event into its ring and the journal. */
-  take(event: Event): Appended {
-    const appended = this.queue.offerJournal(event);
-    if (appended === Appended.ok) this.rings[event.stream as 0 | 1].entered++;
-    return appended;
-  }
-
-  /** Takes and commits these; resolves when they are on disk. */
-  async write(...events: Event[]): Promise<void> {
-    for (const event of events) if (this.take(event) !== Appended.ok) throw new Error('the journal takes no more');
-    const { journal } = this.queue.dlq;
-    journal.commit();
-    await until(async () => this.durable.at(-1), (sequence) => sequence === journal.lastSequence);
-  }
-
-  /** The ring has given back its oldest `events`, and the marks say so. */
-  async giveBack(ring: 0 | 1, events: number): Promise<void> {
-    this.rings[ring].givenBack += events;
-    const { journal } = this.queue.dlq;
-    const { marksWritten } = journal.status();
-    await until(
-      async () => (journal.trim(), journal.status()),
-      (status) => status.marksWritten > marksWritten,
-    );
-  }
-}
 
 async function open(t: Test, directory: string, options: QueueOptions = {}): Promise<Journalled> {
   return new Journalled(await Queue.open(t, directory, options));
@@ -77,24 +22,28 @@ function killed(t: Test, directory: string): string {
 
 const at = (id: number, stream = orders): Event => ({ ...eventOf(id), stream });
 const dataOf = (events: readonly Event[]): string[] => events.map(({ data }) => data);
-const files = (directory: string, pattern: RegExp): string[] => readdirSync(directory).filter((name) => pattern.test(name));
+const files = (directory: string, pattern: RegExp): string[] =>
+  readdirSync(directory).filter((name) => pattern.test(name));
 
-t.test('what an ended run had in its journal comes back field by field, as spills, behind the spills of that run', async (t) => {
-  const directory = temporaryDirectory(t);
-  const journalled = await open(t, directory);
-  const { queue } = journalled;
-  await journalled.write(at(1), at(2, clicks), at(3));
-  await queue.append(at(4));
-  await journalled.write(at(5));
-  await queue.append(at(6));
-  await queue.dlq.flush();
-  const next = await Queue.open(t, killed(t, directory));
-  t.match(next.dlq.holdings(undefined), { spilled: 6, dead: 0 });
-  const back = await next.replay();
-  t.strictSame(dataOf(back), dataOf([at(4), at(6), at(1), at(3), at(5), at(2, clicks)]));
-  t.match(back[2], { key: 'key1', firstSeenUs: at(1).firstSeenUs, attempts: 0 });
-  t.equal(back[3]?.hashKey, at(3).hashKey);
-});
+t.test(
+  'what an ended run had in its journal comes back field by field, as spills, behind the spills of that run',
+  async (t) => {
+    const directory = temporaryDirectory(t);
+    const journalled = await open(t, directory);
+    const { queue } = journalled;
+    await journalled.write(at(1), at(2, clicks), at(3));
+    await queue.append(at(4));
+    await journalled.write(at(5));
+    await queue.append(at(6));
+    await queue.dlq.flush();
+    const next = await Queue.open(t, killed(t, directory));
+    t.match(next.dlq.holdings(undefined), { spilled: 6, dead: 0 });
+    const back = await next.replay();
+    t.strictSame(dataOf(back), dataOf([at(4), at(6), at(1), at(3), at(5), at(2, clicks)]));
+    t.match(back[2], { key: 'key1', firstSeenUs: at(1).firstSeenUs, attempts: 0 });
+    t.equal(back[3]?.hashKey, at(3).hashKey);
+  },
+);
 
 t.test('marks are kept by stream: what is done does not come back, what is not does', async (t) => {
   const directory = temporaryDirectory(t);
@@ -167,52 +116,29 @@ t.test('at its limit the journal takes no more, until the rings have given back 
   let written = 0;
   const fill = async (): Promise<void> => {
     while (journalled.take({ ...at(++written), data: long }) === Appended.ok) {
-      journalled.queue.dlq.journal.commit();
-      await until(async () => journalled.durable.at(-1), (last) => last === journalled.queue.dlq.journal.lastSequence);
+      journalled.logs.journal.commit();
+      await until(
+        async () => journalled.durable.at(-1),
+        (last) => last === journalled.logs.journal.lastSequence,
+      );
     }
   };
   await fill();
   const full = written;
   t.ok(full > 45 && full < 64, `${full} events of 1,000 bytes and more filled it`);
-  const bytes = (): number => journalled.queue.dlq.journal.status().bytes;
+  const bytes = (): number => journalled.logs.journal.status().bytes;
   t.ok(bytes() <= 64 * 1024);
   t.match(journalled.queue.reported('full'), [{ series: 'journal', cause: 'max_bytes' }]);
   await journalled.giveBack(orders, full - 1);
-  await until(async () => bytes(), (now) => now < 20 * 1024);
+  await until(
+    async () => bytes(),
+    (now) => now < 20 * 1024,
+  );
   await fill();
   t.ok(written > full + 30, 'it was filled again');
   t.ok(bytes() <= 64 * 1024);
   t.equal(journalled.queue.dlq.diskBytes < 1_000, true, 'the DLQ has its own limit');
 });
-
-/** The real file system, whose syncs of the journal fail as often as they are told to. */
-class FailingSyncs {
-  failures = 0;
-  readonly files: Files = {
-    ...realFiles,
-    open: async (path, purpose) => {
-      const file = await realFiles.open(path, purpose);
-      return /journal.*seg$/.test(path) ? this.#guard(file) : file;
-    },
-  };
-
-  #guard(file: OpenFile): OpenFile {
-    return {
-      write: (...words) => file.write(...words),
-      read: (...words) => file.read(...words),
-      size: () => file.size(),
-      truncate: (length) => file.truncate(length),
-      close: () => file.close(),
-      sync: async () => {
-        if (this.failures > 0) {
-          this.failures--;
-          throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
-        }
-        await file.sync();
-      },
-    };
-  }
-}
 
 t.test('a failed fdatasync acknowledges nothing: its events go to a new segment, and are durable there', async (t) => {
   const directory = temporaryDirectory(t);
@@ -233,11 +159,10 @@ t.test('a failed fdatasync acknowledges nothing: its events go to a new segment,
 t.test('what the DLQ took from a ring is durable there before the marks move past it', async (t) => {
   const directory = temporaryDirectory(t);
   const journalled = await open(t, directory);
-  const { dlq } = journalled.queue;
-  dlq.mustSync();
+  journalled.logs.mustSync();
   await journalled.write(at(1));
   t.equal(journalled.queue.offer(at(1)), Appended.ok);
-  dlq.journal.moved();
+  journalled.logs.journal.moved();
   await journalled.giveBack(orders, 1);
   const next = await Queue.open(t, killed(t, directory));
   t.strictSame(dataOf(await next.replay()), dataOf([at(1)]));

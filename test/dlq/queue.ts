@@ -6,7 +6,8 @@ import { randomInt } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Dlq, type DurableWatch, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
+import { type Dlq, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
+import type { DurableLogs, DurableWatch } from '../../src/dlq/durable-logs.ts';
 import type { JournalledRing } from '../../src/dlq/journal-rings.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import type { BlockArea, DlqEvent } from '../../src/dlq/options.ts';
@@ -68,6 +69,7 @@ export class Queue {
   #closed = false;
 
   readonly #journalBlocks: BlockArea;
+  #logs: DurableLogs | undefined;
 
   private constructor(
     dlq: Dlq,
@@ -144,14 +146,15 @@ export class Queue {
   }
 
   /** Opens the journal, of events in these rings. */
-  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, maxBytes = 1024 ** 2): void {
-    this.dlq.openJournal({ blocks: this.#journalBlocks, maxBytes, commitWindowMs: 0, rings }, watch);
+  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, maxBytes = 1024 ** 2): DurableLogs {
+    this.#logs = this.dlq.openJournal({ blocks: this.#journalBlocks, maxBytes, commitWindowMs: 0, rings }, watch);
+    return this.#logs;
   }
 
   /** Offers one event that is in `ring` to the journal; what that answers. */
   offerJournal(event: Event, ring = event.stream): Appended {
     const { hashKey, key, keyLength, dataLength } = this.#write(event);
-    return this.dlq.journal.append(
+    return (this.#logs as DurableLogs).journal.append(
       ring, event.stream, event.firstSeenUs, key, keyLength, hashKey, key + keyLength, dataLength,
     ); // biome-ignore format: one line of arguments
   }

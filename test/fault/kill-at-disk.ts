@@ -55,7 +55,14 @@ export async function killAtDisk(ending: Ending, plan: KillPlan): Promise<KillRe
     if (round > 0) recovered.push((await daemon.ledger()).recovered);
     const { eventsPerSecond } = plan;
     const from = round * roundEvents;
-    const sending = { path: daemon.socket, ack: 'disk' as const, events: bytes200, from, eventsPerSecond, phase: 'all' };
+    const sending = {
+      path: daemon.socket,
+      ack: 'disk' as const,
+      events: bytes200,
+      from,
+      eventsPerSecond,
+      phase: 'all',
+    };
     const sender = await startSender(ending, sending);
     await sleep(killMsLeast + random() * (killMsMost - killMsLeast));
     daemon.process.kill('SIGKILL');
