@@ -185,3 +185,32 @@ t.test(
     t.equal(await next.stop(), 0);
   },
 );
+
+t.test('a full journal refuses with a code, and what it refuses is in no ring either', async (t) => {
+  const rig = await Rig.start(t);
+  const daemon = await rig.daemon('', `${patient}[journal]\nmax_bytes = "1MiB"\n`);
+  await rig.simulator.faults({ refuse: true });
+  const sender = await new WatchedSender(rig).open(daemon.socket, false, disk);
+  const count = 12_000;
+  await sender.send(0, count);
+  const { accepted, refused } = await sender.client.close();
+  t.equal(accepted + refused, count);
+  t.ok(refused > 1_000 && accepted > 4_000, `${refused} of ${count} were refused`);
+  t.ok(sender.refusals.every(({ code, retryable }) => code === 'journal_full' && retryable));
+  t.ok((await daemon.status()).journal.bytes <= 1024 ** 2);
+  const other = await new WatchedSender(rig).open(daemon.socket, false, { ack: 'memory' });
+  await other.send(count, count + 100);
+  t.match(await other.client.close(), { accepted: 100 }, 'level memory goes on');
+  await rig.simulator.faults({});
+  await until(() => daemon.ledger(), drained(accepted + 100));
+  await until(
+    async () => (await daemon.status()).journal,
+    ({ bytes }) => bytes < 1024 ** 2 / 2,
+  );
+  await sender.open(daemon.socket, false, disk);
+  await sender.send(count + 100, count + 200);
+  t.match(await sender.client.close(), { accepted: 100, refused: 0 }, 'and there is room again');
+  await until(() => daemon.ledger(), drained(accepted + 200));
+  t.match((await rig.readBack(count + 200)).counts(), { lost: refused, duplicated: 0 });
+  t.equal(await daemon.stop(), 0);
+});
