@@ -1,10 +1,14 @@
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { drained, Rig, until } from './running.ts';
 import { slowDisk, whyNoStrace } from './slow-disk-of.ts';
 import { WatchedSender } from './watched.ts';
 
+const binary = new URL('../../src/main.js', import.meta.url).pathname;
 const disk = { ack: 'disk' } as const;
 
 /** Whatever else this machine does, events stay in their rings. */
@@ -145,9 +149,11 @@ t.test(
   },
 );
 
-t.test('HTTP and lines: level disk is answered when it is on disk', async (t) => {
+t.test('HTTP, lines and the command: level disk is answered when it is on disk', async (t) => {
   const rig = await Rig.start(t);
-  const daemon = await rig.daemon('', `ack = "disk"\n${patient}`);
+  const socket = join(rig.directory, 'disk.sock');
+  const lineListener = `[[listen]]\nkind = "unix"\npath = "${socket}"\nstream = "orders"\nack = "disk"\n`;
+  const daemon = await rig.daemon('', `ack = "disk"\n${lineListener}${patient}`);
   const post = async (body: string, headers = {}) => {
     const answer = await fetch(`${daemon.url}/v1/streams/orders/events`, { method: 'POST', body, headers });
     return { status: answer.status, body: (await answer.json()) as object };
@@ -159,6 +165,19 @@ t.test('HTTP and lines: level disk is answered when it is on disk', async (t) =>
   t.match(await post('three\n', { 'spillway-ack': 'memory' }), { status: 202, body: { accepted: 1 } });
   t.equal((await daemon.status()).journal.events, 2, 'another level is not journalled');
   t.match(await post('x\n', { 'spillway-ack': 'disk', 'spillway-receipt': '1' }), { status: 400 });
+  t.match(await post('["four"]', { 'content-type': 'application/json' }), { status: 200, body: { durable: 1 } });
+
+  const lines = connect(socket);
+  lines.end('five\nsix\n');
+  const told = (await text(lines)).trim().split('\n');
+  t.strictSame(JSON.parse(told.at(-1) as string), { accepted: 2, refused: 0, durable: 2, stalled: 0 });
+  t.equal((await daemon.status()).journal.events, 5);
+
+  const file = join(rig.directory, 'lines');
+  writeFileSync(file, 'seven\neight\n');
+  const sent = spawnSync(process.execPath, [binary, 'send', '--to', daemon.socket, '--ack', 'disk', file]);
+  t.equal(sent.status, 0);
+  t.equal((await daemon.status()).journal.events, 7);
   t.equal(await daemon.stop(), 0);
 });
 
