@@ -17,6 +17,14 @@ const readyMsMax = 30_000;
 export interface Status {
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
+  readonly journal: {
+    readonly bytes: number;
+    readonly events: number;
+    readonly syncs: number;
+    readonly behind: number;
+    readonly marksWritten: number;
+    readonly waiting: number;
+  };
   readonly streams: Readonly<Record<string, StreamStatus>>;
   readonly dlq: DlqCondition;
   readonly lanes: readonly {

@@ -13,6 +13,7 @@ import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import { SaturationBreaker } from '../breaker/saturation.ts';
 import { type Dlq, openDlq } from '../dlq/dlq.ts';
+import type { DurableLogs } from '../dlq/durable-logs.ts';
 import { Kind } from '../dlq/layout.ts';
 import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
@@ -21,6 +22,7 @@ import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
 import { Deliveries } from '../ingress/deliveries.ts';
+import { DiskAcks } from '../ingress/disk-acks.ts';
 import { Fate } from '../ingress/watch.ts';
 import { MainCounter, MainCounters } from '../observe/counters.ts';
 import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
@@ -87,6 +89,8 @@ export class Daemon {
   #pool!: LanePool;
   #admission!: Admission;
   #deliveries!: Deliveries;
+  #diskAcks!: DiskAcks;
+  #logs!: DurableLogs;
   #returns!: Returns;
   #lock: StateLock | undefined;
   #replayer!: Replayer;
@@ -123,6 +127,7 @@ export class Daemon {
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
     this.#dlq = await this.#openState();
+    this.#diskAcks = this.#openJournal(latency);
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = this.#createReplayer();
@@ -147,6 +152,7 @@ export class Daemon {
       plan: this.#plan,
       intake: this.#admission,
       deliveries: this.#deliveries,
+      diskAcks: this.#diskAcks,
       clock,
       log,
       status: () => this.status(),
@@ -209,6 +215,7 @@ export class Daemon {
     this.#interval();
     this.#admission.close();
     this.#returns.close();
+    this.#diskAcks.close();
     if (!(await this.#dlq.close())) throw new SpillwayError('dlq_unwritable', 'the disk keeps failing while draining');
     await this.#lock?.giveBack();
     this.#state = 'stopped';
@@ -245,6 +252,7 @@ export class Daemon {
 
   #refresh(): void {
     this.#admission.refresh();
+    this.#logs.journal.trim();
     if (this.#state === 'ready') for (const order of this.#orders) order?.tick();
   }
 
@@ -263,7 +271,10 @@ export class Daemon {
       again: (lane, offsets) => this.#pool.send(lane, { type: 'again', offsets }),
       keepsOrder: (stream) => config.streams[stream]?.ordering === 'key',
       cameBack: (stream, offset, bytes) => this.#replays[stream]?.cameBack(offset, bytes),
-      moved: (offset, isDead) => this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk),
+      moved: (offset, isDead) => {
+        this.#logs.journal.moved();
+        this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk);
+      },
       buried: (lane, stream, events) => {
         const fields = { event: 'dead', stream: config.streams[stream]?.name ?? '', lane, events };
         log.warn('dlq', 'DLQ: events that Kinesis refuses', { ...fields, reason: reasonName(Reason.rejected) });
@@ -492,6 +503,32 @@ export class Daemon {
     };
   }
 
+  #openJournal(latency: LatencyRecorder): DiskAcks {
+    const { config, clock, log } = this.#options;
+    const { maxBytes, commitWindowMs, ackTimeoutMs } = config.journal;
+    const acks = new DiskAcks({
+      admission: this.#admission,
+      logs: () => this.#logs,
+      streams: config.streams.length,
+      timeoutMs: ackTimeoutMs,
+      nowMs: () => clock.nowMs(),
+      onStall: (isStalled) => {
+        const event = isStalled ? 'stalled' : 'moving';
+        const message = isStalled ? 'the disk holds up senders of ack level disk' : 'the disk moves again';
+        log.warn('dlq', `journal: ${message}`, { event });
+      },
+    });
+    this.#logs = this.#dlq.openJournal(
+      { blocks: this.#plan.journalBlocks, maxBytes, commitWindowMs, rings: this.#rings.map(({ ring }) => ring) },
+      {
+        durable: (which, sequence) => acks.durable(which, sequence),
+        lost: (which, sequence) => acks.lost(which, sequence),
+        journalSynced: (tookMs) => latency.record(Latency.journalSync, tookMs * 1_000, 1),
+      },
+    );
+    return acks;
+  }
+
   #createTelemetry(latency: LatencyRecorder): Telemetry {
     const { config, log, clock } = this.#options;
     return new Telemetry({
@@ -511,6 +548,7 @@ export class Daemon {
       }),
       dlq: (stream) => this.#dlq.holdings(stream),
       dlqCondition: () => this.#dlq.condition,
+      journal: () => ({ ...this.#logs.journal.status(), waiting: this.#diskAcks.waiting }),
     });
   }
 

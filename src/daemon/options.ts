@@ -85,10 +85,10 @@ export const listenOptions = {
     about: 'Host and port, like "127.0.0.1:7070" or "[::1]:7070"; port 0: any free one. Needed.' },
   stream: { name: 'stream', kind: 'string', pattern: '^[a-zA-Z0-9_.-]{1,128}$', form: 'the name of a [[stream]]',
     about: 'Stream of events that name none; absent: the only [[stream]].' },
-  ack: { name: 'ack', kind: 'choice', choices: ['memory', 'stream'], default: 'memory', unoffered: ['disk'], takes: ['unix', 'http'],
+  ack: { name: 'ack', kind: 'choice', choices: ['memory', 'disk', 'stream'], default: 'memory', takes: ['unix', 'http'],
     about: 'What an acknowledgement promises, unless the sender asks otherwise.' },
   ack_timeout: { name: 'ackTimeoutMs', kind: 'duration', default: '30s', least: '10ms', most: '10m', takes: ['http'],
-    about: 'How long a request of ack level "stream" waits for Kinesis; then it is told how far its events are.' },
+    about: 'How long a request of ack level "stream" or "disk" waits; then it is told how far its events are.' },
   key_field: { name: 'keyField', kind: 'string', pattern: '^[^.]+([.][^.]+)*$', form: 'a field name, or names joined by dots: "user.id"',
     about: 'Field of JSON events that is the partition key; absent: as sent, else random.' },
   missing_key: { name: 'missingKey', kind: 'choice', choices: ['random', 'refuse'], default: 'random',
@@ -143,6 +143,16 @@ export const logOptions = {
     about: 'Time between latency, ledger and backlog lines.' },
 } as const satisfies Section;
 
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const journalOptions = {
+  max_bytes: { name: 'maxBytes', kind: 'size', default: '1GiB', least: '1MiB', most: '1024GiB',
+    about: 'Disk that the journal of ack level "disk" may take; beyond it events of that level are refused.' },
+  commit_window: { name: 'commitWindowMs', kind: 'duration', default: '0', least: '0', most: '1s',
+    about: 'How long an fdatasync waits for the events of other senders; "0": not at all, while it runs they gather anyway.' },
+  ack_timeout: { name: 'ackTimeoutMs', kind: 'duration', default: '5s', least: '10ms', most: '10m',
+    about: 'A sender of ack level "disk" whose event is not on disk by then is told so, and others are refused until the disk moves.' },
+} as const satisfies Section;
+
 /** All sections in the order of the documentation. `many`: an array of tables, `[[stream]]`. */
 export const sections = {
   daemon: { many: false, options: daemonOptions },
@@ -150,6 +160,7 @@ export const sections = {
   listen: { many: true, options: listenOptions },
   breaker: { many: false, options: breakerOptions },
   dlq: { many: false, options: dlqOptions },
+  journal: { many: false, options: journalOptions },
   log: { many: false, options: logOptions },
 } as const satisfies Readonly<Record<string, { readonly many: boolean; readonly options: Section }>>;
 

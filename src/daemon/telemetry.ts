@@ -34,6 +34,7 @@ export interface TelemetryParts {
   readonly latency: LatencyRecorder;
   readonly dlq: (stream: number | undefined) => DlqHoldings;
   readonly dlqCondition: () => object;
+  readonly journal: () => LogFields<'journal'>;
 }
 
 /** One stream's, or all streams', acknowledged and not yet delivered events. */
@@ -70,6 +71,8 @@ export class Telemetry {
     if (streams.length > 1)
       streams.forEach((stream, i) => log.info('requests', 'requests', { ...this.#requests(i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
+    const journal = this.#parts.journal();
+    if (journal.events > 0) log.info('journal', 'journal', journal);
     this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
     this.#logLatencies('main', undefined, latency.snapshotAndReset());
     log.tick();
@@ -106,6 +109,7 @@ export class Telemetry {
       ledger: total,
       dlq: this.#parts.dlqCondition(),
       backlog: this.#backlog(total, undefined),
+      journal: this.#parts.journal(),
       streams: Object.fromEntries(byStream),
       lanes: Array.from({ length: rings.length / streams.length }, (_, lane) =>
         this.#lane(lane, rings.slice(lane * streams.length, (lane + 1) * streams.length)),

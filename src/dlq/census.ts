@@ -12,9 +12,12 @@ import { type DamageCause, SegmentReader } from './reader.ts';
 import { newSegment, type Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
 
+/** What an earlier run left: its journal is read as its spills. */
+type FoundKind = typeof Kind.spill | typeof Kind.dead;
+
 /** A segment file as its size and its header tell it. */
 export interface Found {
-  readonly kind: Kind;
+  readonly kind: FoundKind;
   readonly segment: Segment;
   readonly size: number;
   /** The number that its header carries: what `continues` of another header refers to. */
@@ -35,10 +38,10 @@ export interface Pass {
   readonly streams: StreamNames;
   readonly memory: Memory;
   /** By kind and slot: sequence up to which entries are done. */
-  readonly done: Readonly<Record<Kind, readonly number[]>>;
+  readonly done: Readonly<Record<FoundKind, readonly number[]>>;
   readonly positions: Positions;
   /** By kind and slot: sequence of the last entry that was counted, so that none is counted twice. */
-  readonly counted: Record<Kind, number[]>;
+  readonly counted: Record<FoundKind, number[]>;
 }
 
 /** What one segment holds. */
@@ -95,7 +98,10 @@ export async function readSegment(pass: Pass, item: Found, clip: number): Promis
         segment.bytes = reader.validEnd;
       }
     }
-    for (const { from, to, cause } of ranges) {
+    const tail = ranges.at(-1);
+    // Zeros were written ahead of entries: nothing was lost there.
+    const isZeroed = tail?.cause === 'tail' && (await isZero(file, memory, tail.from, tail.to));
+    for (const { from, to, cause } of isZeroed ? ranges.slice(0, -1) : ranges) {
       if (cause === 'tail') context.report({ change: 'torn', segment: segment.name, bytes: to - from });
       await quarantine(context, segment, file, from, to, cause);
     }
@@ -125,8 +131,8 @@ function countEntry(pass: Pass, { kind, segment }: Found, contents: Contents, at
   const slot = kind === Kind.dead ? 0 : stream < 0 ? context.options.streams.length : stream;
   let part = contents.bySlot.get(slot);
   if (part === undefined) {
-    const { tag, number, name, file } = segment;
-    const own = newSegment(kind, number, tag, sequence, context.options.streams.length);
+    const { tag, number, name, file, marks } = segment;
+    const own = newSegment(kind, number, tag, sequence, context.options.streams.length, marks);
     part = { ...own, name, file, sealed: true };
     contents.bySlot.set(slot, part);
   }
@@ -136,11 +142,25 @@ function countEntry(pass: Pass, { kind, segment }: Found, contents: Contents, at
     const name = memory.buffer.toString('utf8', nameOffset, nameOffset + entry.nameLength(memory, at));
     if (sequence <= positionOf(pass.positions, name)) return;
   }
+  if (segment.marks !== undefined) {
+    const name = memory.buffer.toString('utf8', nameOffset, nameOffset + entry.nameLength(memory, at));
+    if (sequence <= positionOf(segment.marks, name)) return;
+  }
   contents.undone += 1;
   if (sequence <= counted[kind][slot]!) return;
   part.tally.count(stream, entry.keyLength(memory, at) + entry.dataLength(memory, at), 1);
   part.oldestUs = Math.min(part.oldestUs, entry.firstSeenUs(memory, at));
   part.newestUs = Math.max(part.newestUs, entry.firstSeenUs(memory, at));
+}
+
+async function isZero(file: OpenFile, { buffer }: Memory, from: number, to: number): Promise<boolean> {
+  for (let position = from; position < to; ) {
+    const length = await file.read(buffer, 0, Math.min(scanBytes, to - position), position);
+    if (length === 0) return false;
+    for (let index = 0; index < length; index++) if (buffer[index] !== 0) return false;
+    position += length;
+  }
+  return true;
 }
 
 async function cutTail(context: DlqContext, segment: Segment): Promise<void> {

@@ -4,7 +4,14 @@
 import { join } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
 import type { BlockPool } from './blocks.ts';
-import { type DlqEvent, type DlqOptions, type DropReason, readFailuresMax, readRetryMs } from './options.ts';
+import {
+  type DlqEvent,
+  type DlqOptions,
+  type DropReason,
+  type FsyncPolicy,
+  readFailuresMax,
+  readRetryMs,
+} from './options.ts';
 import type { Space } from './space.ts';
 
 /** Segments that one directory can ever have: a thousand a second for thirty years. */
@@ -22,23 +29,33 @@ export class DlqContext {
   readonly dropped: Record<DropReason, number> = { max_age: 0, drop_oldest: 0, damaged: 0 };
   /** Marks this run's segments and entries. */
   readonly tag: number;
-  /** Sequence of the last entry of either series: orders all entries, over all runs. */
+  /** Sequence of the last entry of spills and dead letters (of the journal's own context: of the journal): orders all entries, over all runs. */
   lastSequence = 0;
+  /** Spills and dead letters must stay below: from here on sequences are the journal's. */
+  sequenceEnd = Number.POSITIVE_INFINITY;
+  /** What is acknowledged as being on disk must be there, whatever `fsync` says: set once such an acknowledgement was asked for. */
+  mustSync = false;
   /** Number of the last segment of either series; 0 before the first. Numbers are never used twice in a directory. */
   lastSegmentNumber = 0;
 
+  readonly #parent: DlqContext | undefined;
   /** Has the oldest spills dropped where the policy says so. True: room is being made, `pool` tells when to come again. */
   makeRoom: () => boolean = () => false;
-  /** With less room than this for spills it is time to make some. */
-  get roomBytes(): number {
-    return Math.min(this.options.segmentBytes, this.space.spillMaxBytes / 8);
-  }
 
-  constructor(options: DlqOptions, pool: BlockPool, space: Space) {
+  /** `parent`: the context whose directory, run tag and segment numbers it shares. */
+  constructor(options: DlqOptions, pool: BlockPool, space: Space, parent?: DlqContext) {
     this.options = options;
     this.pool = pool;
     this.space = space;
-    this.tag = options.randomWord() | 0;
+    this.#parent = parent;
+    if (parent !== undefined) this.reserve = { saw: (error) => parent.reserve.saw(error) };
+    this.tag = parent === undefined ? options.randomWord() | 0 : parent.tag;
+  }
+
+  /** How written entries get to the disk; `demand`: when somebody waits for them, and before the next segment. */
+  get syncs(): FsyncPolicy['kind'] | 'demand' {
+    const { kind } = this.options.fsync;
+    return kind === 'none' && this.mustSync ? 'demand' : kind;
   }
 
   /** Keeps a number from being used again. One beyond {@link numbersMax} is not ours, and must not push ours out of range. */
@@ -47,8 +64,19 @@ export class DlqContext {
   }
 
   takeSegmentNumber(): number {
+    if (this.#parent !== undefined) return this.#parent.takeSegmentNumber();
     this.lastSegmentNumber += 1;
     return this.lastSegmentNumber;
+  }
+
+  /** With less room than this for spills it is time to make some. */
+  get roomBytes(): number {
+    return Math.min(this.options.segmentBytes, this.space.spillMaxBytes / 8);
+  }
+
+  /** There are no sequences left below those of the journal. */
+  get isExhausted(): boolean {
+    return this.lastSequence + 1 >= this.sequenceEnd;
   }
 
   /** Some series cannot write. */

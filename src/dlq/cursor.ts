@@ -48,6 +48,14 @@ export interface CursorParts {
   readonly onPassed: () => void;
 }
 
+interface OpenSegment {
+  readonly segment: Segment;
+  readonly file: OpenFile;
+  readonly reader: SegmentReader;
+  /** Of an earlier run's journal: its entries up to here are done. */
+  readonly markedTo: number;
+}
+
 export class ReplayCursor {
   /** Fields of the entry that `next` stepped to; offsets are the arena's, valid until the next `load`. */
   readonly stream: number;
@@ -76,7 +84,7 @@ export class ReplayCursor {
   readonly #eventBytesMax: number;
   readonly #found: Positions;
   readonly #onPassed: () => void;
-  #open: { readonly segment: Segment; readonly file: OpenFile; readonly reader: SegmentReader } | undefined;
+  #open: OpenSegment | undefined;
   /** Position of the last entry that was handed out or passed: those up to here are skipped when they appear again. */
   #done: number;
   /** Sequences up to {@link #done} that are to be handed out again, in their order, and the next of them. */
@@ -307,7 +315,7 @@ export class ReplayCursor {
     return false;
   }
 
-  async #openNext(): Promise<{ segment: Segment; file: OpenFile; reader: SegmentReader } | undefined> {
+  async #openNext(): Promise<OpenSegment | undefined> {
     const segment = this.#spills.writer.segments.find(({ finished }) => !finished);
     if (segment === undefined) return undefined;
     const file = await this.#context.options.files.open(this.#context.path(segment.name), 'read');
@@ -320,7 +328,10 @@ export class ReplayCursor {
       payloads: true,
       onDamage: (from, to, cause) => this.#onDamage(segment, file, from, to, cause),
     });
-    return { segment, file, reader };
+    const { marks } = segment;
+    const name = this.#context.options.streams[this.stream];
+    const markedTo = marks === undefined || name === undefined ? 0 : positionOf(marks, name);
+    return { segment, file, reader, markedTo };
   }
 
   /** True when spills that were only in memory have become readable. */
@@ -345,8 +356,11 @@ export class ReplayCursor {
     const nameOffset = entry.nameOffset(at);
     const nameLength = entry.nameLength(arena, at);
     if (this.#streams.find(arena.buffer, nameOffset, nameLength) !== this.stream) return false;
-    if (this.stream >= 0) return true;
-    return sequence > positionOf(this.#found, arena.buffer.toString('utf8', nameOffset, nameOffset + nameLength));
+    const { segment, markedTo } = this.#open!;
+    if (this.stream >= 0) return sequence > markedTo;
+    const name = arena.buffer.toString('utf8', nameOffset, nameOffset + nameLength);
+    const isMarked = segment.marks !== undefined && sequence <= positionOf(segment.marks, name);
+    return !isMarked && sequence > positionOf(this.#found, name);
   }
 
   #readFields(at: number, sequence: number): void {

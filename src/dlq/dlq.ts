@@ -3,12 +3,16 @@
  * of dead letters, in one directory. Main thread; opened once by the daemon. `append` is on the admission path: it touches
  * memory only; all disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
  */
+import { assert } from '../base/assert.ts';
 import { BlockPool } from './blocks.ts';
 import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { conditionOf, type DlqCondition } from './condition.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { DurableLogs, type DurableWatch } from './durable-logs.ts';
+import { type FoundMarks, removeMarks } from './found-marks.ts';
+import type { JournalOptions } from './journal.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -57,6 +61,10 @@ export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
 }
 
 export class Dlq {
+  #logs: DurableLogs | undefined;
+  readonly #names: StreamNames;
+  readonly #foundMarks: FoundMarks;
+  readonly #hadJournal: boolean;
   readonly #context: DlqContext;
   /** By stream; last that of streams that are not configured, which takes nothing new. */
   readonly #queues: readonly SpillQueue[];
@@ -70,6 +78,9 @@ export class Dlq {
     const names = options.streams;
     this.#context = context;
     this.#reserve = reserve;
+    this.#names = streams;
+    this.#foundMarks = found.marks;
+    this.#hadJournal = found.hadJournal;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams, found.deads);
     this.#queues = found.spills.map((segments, slot) => {
@@ -102,6 +113,16 @@ export class Dlq {
     const tally = new Tally(this.#context.options.streams.length);
     for (const segment of segments) tally.add(segment.tally, 1);
     return new Series(kind, this.#context, streams, segments, tally, () => this.#pushAll());
+  }
+
+  /** Once, for events that are acknowledged when they are on disk. */
+  openJournal(options: JournalOptions, watch: DurableWatch): DurableLogs {
+    assert(this.#logs === undefined, 'there is one journal');
+    const spills = this.#queues.slice(0, -1).map(({ series }) => series);
+    this.#logs = new DurableLogs(this.#context, options, watch, spills, this.#names, () => this.flush());
+    // What a journal had may come back undelivered: it was promised to be on disk.
+    if (this.#hadJournal) this.#logs.mustSync();
+    return this.#logs;
   }
 
   /** Hands half-full blocks of all series to their writers: the pool is dry, or somebody waits for what is in them. */
@@ -220,8 +241,16 @@ export class Dlq {
     const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
     const closed = await Promise.all(all.map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
-    if (isWritten) await this.#checkpoints.write();
+    if (isWritten) {
+      await this.#checkpoints.write();
+      await removeMarks(
+        this.#context,
+        this.#foundMarks,
+        this.#queues.flatMap(({ series }) => series.writer.segments),
+      );
+    }
     for (const series of all) series.refusals.close();
+    await this.#logs?.journal.close(isWritten);
     await this.#reserve.close();
     return isWritten;
   }

@@ -54,6 +54,8 @@ export interface DlqOptions {
   /** A segment is closed before it grows beyond this, unless a single entry does. */
   readonly segmentBytes: number;
   readonly fsync: FsyncPolicy;
+  /** Small writes go over zeros that were written so far ahead of them, see {@link SegmentWriter}; absent: to the end of the file. */
+  readonly zeroAheadBytes?: number;
   readonly arena: Arena;
   /** Where entries wait for the disk. `length * count` bounds the largest event. */
   readonly blocks: BlockArea;
@@ -107,3 +109,17 @@ export const readRetryMs = 100;
 export const fullRetryMs = 500;
 /** Bytes that recovery and tools read at a time. */
 export const scanBytes = 1024 ** 2;
+/**
+ * So many sequences ahead of the spills a segment of the journal begins, see journal.ts. More spills than this while one of its entries waits in a
+ * ring are refused; 2^53 such steps are left to a directory: half a million runs that are killed.
+ */
+export const journalLead = 2 ** 34;
+/** What the DLQ took from rings is made durable at most this often, in ms, before marks move past it. */
+export const journalFlushMs = 200;
+/** Senders one by one write some hundred bytes a commit: thousands of them to one write of zeros. */
+export const zeroAheadBytes = 1024 ** 2;
+/** Marks that could not be written are tried again after this, in ms. */
+export const marksRetryMs = 1_000;
+/** Largest segment of the journal; a small journal has several nevertheless, or it could never give anything back. */
+export const journalSegmentBytesMax = 64 * 1024 ** 2;
+export const journalSegmentsLeast = 4;

@@ -15,6 +15,8 @@ export const Reason = {
   expired: 4,
   /** It was still in memory when the daemon stopped. */
   shutdown: 5,
+  /** It was in memory when the daemon was killed, and in the journal. */
+  journalled: 6,
   /** Kinesis refuses it for good. */
   rejected: 64,
   /** Larger than the stream's record limit. */
@@ -34,6 +36,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [Reason.ordered, 'ordered'],
   [Reason.expired, 'expired'],
   [Reason.shutdown, 'shutdown'],
+  [Reason.journalled, 'journalled'],
   [Reason.rejected, 'rejected'],
   [Reason.tooLarge, 'too_large'],
   [Reason.unknownStreamOnReplay, 'unknown_stream_on_replay'],

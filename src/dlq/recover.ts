@@ -12,6 +12,7 @@ import type { OpenFile } from '../edges/files.ts';
 import { type Found, newPass, readSegment, scanner } from './census.ts';
 import { checkpointName, checkpointTemporaryName, type Positions, readCheckpoint } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
+import { type FoundMarks, findMarks, removeMarks } from './found-marks.ts';
 import { entry, formatVersion, Kind, type Memory } from './layout.ts';
 import { removeSegment, setAside } from './quarantine.ts';
 import { readSegmentHeader } from './reader.ts';
@@ -25,13 +26,18 @@ export interface Recovered {
   readonly deads: Segment[];
   /** What the last durable checkpoint covers. */
   readonly positions: Positions;
+  /** Of journals that earlier runs left. */
+  readonly marks: FoundMarks;
+  /** An earlier run has promised that events are on disk, and did not end in order. */
+  readonly hadJournal: boolean;
 }
 
 export async function recover(context: DlqContext, streams: StreamNames): Promise<Recovered> {
   const positions = await recoverPositions(context);
   const pass = newPass(context, streams, positions);
   context.lastSequence = Math.max(positions.others, ...positions.byName.values());
-  const found = await findSegments(context, pass.memory);
+  const marks = await findMarks(context);
+  const found = await findSegments(context, pass.memory, marks);
   const spills = pass.counted[Kind.spill].map((): Segment[] => []);
   const deads: Segment[] = [];
   found.sort((a, b) => a.segment.firstSequence - b.segment.firstSequence || a.segment.number - b.segment.number);
@@ -54,7 +60,10 @@ export async function recover(context: DlqContext, streams: StreamNames): Promis
       (kind === Kind.spill ? (spills[slot] as Segment[]) : deads).push(part);
     }
   }
-  return { spills, deads, positions };
+  const hadJournal =
+    marks.names.size > 0 || found.some(({ segment }) => parseName(segment.name)?.kind === Kind.journal);
+  await removeMarks(context, marks, spills.flat());
+  return { spills, deads, positions, marks, hadJournal };
 }
 
 async function recoverPositions(context: DlqContext): Promise<Positions> {
@@ -69,19 +78,20 @@ async function recoverPositions(context: DlqContext): Promise<Positions> {
   return { others: 0, byName: new Map() };
 }
 
-async function findSegments(context: DlqContext, memory: Memory): Promise<Found[]> {
+async function findSegments(context: DlqContext, memory: Memory, marks: FoundMarks): Promise<Found[]> {
   const { files, directory } = context.options;
   const found: Found[] = [];
   for (const { name, kind } of await files.list(directory)) {
     const parsed = parseName(name);
     if (parsed !== undefined) context.seeSegmentNumber(parsed.number);
-    if ((name === checkpointName || name === reserveName) && kind === 'file') continue;
+    const isOther = name === checkpointName || name === reserveName || marks.names.has(name);
+    if (kind === 'file' && isOther) continue;
     if (kind === 'file' && (name === checkpointTemporaryName || parsed?.form === 'partial')) {
       await context.attempt('unlink', () => files.unlink(context.path(name)));
     } else if (parsed === undefined || kind !== 'file') {
       context.report({ change: 'skipped', name, why: kind === 'file' ? 'foreign' : kind });
     } else {
-      const item = await inspect(context, memory, name, parsed);
+      const item = await inspect(context, memory, name, parsed, marks);
       if (item !== undefined) found.push(item);
     }
   }
@@ -94,6 +104,7 @@ async function inspect(
   memory: Memory,
   name: string,
   parsed: ParsedName,
+  marks: FoundMarks,
 ): Promise<Found | undefined> {
   let file: OpenFile | undefined;
   try {
@@ -107,14 +118,18 @@ async function inspect(
       await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
       return undefined;
     }
-    const kind = header?.kind === Kind.spill || header?.kind === Kind.dead ? header.kind : parsed.kind;
+    const told = header?.kind;
+    const written = isKind(told) ? told : parsed.kind;
     const ownNumber = header?.number ?? parsed.number;
-    if (kind !== parsed.kind || ownNumber !== parsed.number) {
+    if (written !== parsed.kind || ownNumber !== parsed.number) {
       context.report({ change: 'misnamed', segment: name, number: ownNumber });
     }
     context.seeSegmentNumber(ownNumber);
     const first = header?.firstSequence ?? (await firstSequenceIn(context, opened, memory, size));
-    const segment = { ...newSegment(kind, parsed.number, header?.tag, first, context.options.streams.length), name };
+    const kind = written === Kind.dead ? Kind.dead : Kind.spill;
+    const streams = context.options.streams.length;
+    const done = written === Kind.journal && header !== undefined ? marks.byTag.get(header.tag) : undefined;
+    const segment = { ...newSegment(kind, parsed.number, header?.tag, first, streams, done), name };
     segment.sealed = true;
     segment.file.bytes = size;
     const isHeaderDamaged = header === undefined;
@@ -126,6 +141,10 @@ async function inspect(
     const opened = file;
     if (opened !== undefined) await context.attempt('close', () => opened.close());
   }
+}
+
+function isKind(kind: number | undefined): kind is Kind {
+  return kind === Kind.spill || kind === Kind.dead || kind === Kind.journal;
 }
 
 async function firstSequenceIn(context: DlqContext, file: OpenFile, memory: Memory, size: number): Promise<number> {

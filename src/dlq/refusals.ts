@@ -7,7 +7,7 @@ import { Kind, kindNames } from './layout.ts';
 import { Trouble } from './trouble.ts';
 import type { SegmentWriter } from './writer.ts';
 
-export type FullCause = 'disk_failing' | 'disk_full' | 'max_bytes';
+export type FullCause = 'sequences' | 'disk_failing' | 'disk_full' | 'max_bytes';
 
 export class Refusals {
   readonly #kind: Kind;
@@ -30,6 +30,7 @@ export class Refusals {
 
   /** Why an entry, such as the last one that was refused, would be refused now; undefined: it would not. */
   get cause(): FullCause | undefined {
+    if (this.#context.isExhausted) return 'sequences';
     if (this.#context.isDiskFailing) return 'disk_failing';
     const { space } = this.#context;
     if (space.hasRoom(this.#kind, this.#trouble.isOn ? this.#refusedBytes : 0)) return undefined;
@@ -38,12 +39,13 @@ export class Refusals {
 
   /** An entry of `bytes` cannot be taken now. */
   has(bytes: number): boolean {
-    return this.#writer.failing || !this.#context.space.hasRoom(this.#kind, bytes);
+    return this.#writer.failing || this.#context.isExhausted || !this.#context.space.hasRoom(this.#kind, bytes);
   }
 
   /** It was not taken. True: room is being made, and it is worth coming again. */
   refuse(bytes: number): boolean {
-    if (!this.#context.isDiskFailing && !this.#isDiskFull && this.#context.makeRoom()) return true;
+    if (!this.#context.isExhausted && !this.#context.isDiskFailing && !this.#isDiskFull && this.#context.makeRoom())
+      return true;
     this.#refusedBytes = bytes;
     this.#trouble.met();
     return false;

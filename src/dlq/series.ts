@@ -4,6 +4,8 @@
  *
  * An entry is laid out straight into a block of the arena. A block goes to the {@link SegmentWriter} when it is full, when
  * its oldest entry has waited {@link lingerMs} and the disk is not behind, or when somebody waits for it.
+ *
+ * Long because an entry's way into a block, or into several, is spelled out without allocating.
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
@@ -38,6 +40,12 @@ export const Appended = {
 } as const;
 export type Appended = (typeof Appended)[keyof typeof Appended];
 
+/** What the journal has otherwise than the other series. */
+interface OwnWays {
+  /** Told before the first entry of a segment gets its sequence. Given: half-full blocks wait until they are pushed. */
+  readonly onSegment?: () => void;
+}
+
 export class Series {
   readonly kind: Kind;
   readonly writer: SegmentWriter;
@@ -48,10 +56,14 @@ export class Series {
   readonly #streams: StreamNames;
   /** Frees blocks that the other series holds half full. */
   readonly #onPressure: () => void;
+  /** Sequence of the last entry that was taken; 0: none was in this run. */
+  lastSequence = 0;
   #current: Unit | undefined;
   /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
   #segmentBytes = Number.POSITIVE_INFINITY;
+  /** Set for ever where half-full blocks wait for nobody's timer. */
   #lingering = false;
+  readonly #onSegment: (() => void) | undefined;
 
   constructor(
     kind: Kind,
@@ -60,6 +72,7 @@ export class Series {
     recovered: Segment[],
     tally: Tally,
     onPressure: () => void,
+    own: OwnWays = {},
   ) {
     this.kind = kind;
     this.writer = new SegmentWriter(kind, context, recovered);
@@ -68,6 +81,8 @@ export class Series {
     this.#streams = streams;
     this.#onPressure = onPressure;
     this.refusals = new Refusals(kind, context, this.writer);
+    this.#onSegment = own.onSegment;
+    this.#lingering = own.onSegment !== undefined;
   }
 
   /**
@@ -138,6 +153,11 @@ export class Series {
     this.writer.push(unit);
   }
 
+  /** Something was taken that its writer has not got. */
+  get hasUnpushed(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** First-seen time of the oldest event, in microseconds; infinite when there is none. Exact to the segment. */
   oldestUs(): number {
     let oldest = Math.min(this.writer.oldestUs, this.#current?.oldestUs ?? Number.POSITIVE_INFINITY);
@@ -174,6 +194,7 @@ export class Series {
     }
     if (this.#context.space.isTight(this.#context.roomBytes)) this.#context.makeRoom();
     if (rotate) {
+      this.#onSegment?.();
       this.#segmentBytes = segmentHeaderBytes;
       this.#context.space.usedBytes += segmentHeaderBytes;
     }
@@ -183,7 +204,7 @@ export class Series {
 
   #account(unit: Unit, stream: number, sequence: number, firstSeenUs: number, total: number, bytes: number): void {
     if (unit.length === 0) unit.firstSequence = sequence;
-    unit.lastSequence = sequence;
+    unit.lastSequence = this.lastSequence = sequence;
     unit.length += total;
     if (firstSeenUs < unit.oldestUs) unit.oldestUs = firstSeenUs;
     if (firstSeenUs > unit.newestUs) unit.newestUs = firstSeenUs;

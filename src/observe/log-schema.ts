@@ -154,7 +154,7 @@ export const logKinds = {
       stream,
       histogram: {
         type: 'string',
-        values: ['ingress_to_ring', 'ring_wait', 'linger', 'put', 'ingress_to_ack'],
+        values: ['ingress_to_ring', 'ring_wait', 'linger', 'put', 'ingress_to_ack', 'journal_sync'],
         says: 'what was measured',
       },
       windowStartMs: { type: 'number', says: 'start of the interval, milliseconds since 1970' },
@@ -211,6 +211,18 @@ export const logKinds = {
       oldestMs: { type: 'number', says: 'age of the oldest event, milliseconds' },
       toFullMs: { type: 'number', optional: true, says: 'until full at the present rate; absent: not filling' },
       toDrainMs: { type: 'number', optional: true, says: 'until empty at the present rate; absent: not draining' },
+    },
+  },
+  journal: {
+    says: 'the journal of ack level disk; only where it was used',
+    periodic: true,
+    fields: {
+      bytes: { type: 'number', says: 'what it takes on disk' },
+      events: { type: 'number', says: 'events that it took, since start' },
+      syncs: { type: 'number', says: 'fdatasync calls that succeeded, since start' },
+      behind: { type: 'number', says: 'streams with entries that are not marked as done' },
+      marksWritten: { type: 'number', says: 'how often its file of marks was written' },
+      waiting: { type: 'number', says: 'events whose senders wait for the disk' },
     },
   },
   error: {

@@ -7,8 +7,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dlq, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
+import type { DurableLogs, DurableWatch } from '../../src/dlq/durable-logs.ts';
+import type { JournalledRing } from '../../src/dlq/journal-rings.ts';
 import { Kind } from '../../src/dlq/layout.ts';
-import type { DlqEvent } from '../../src/dlq/options.ts';
+import type { BlockArea, DlqEvent } from '../../src/dlq/options.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { realFiles } from '../../src/edges/files.ts';
@@ -75,6 +77,7 @@ const scratchBytes = 2 * 1024 ** 2;
 
 export class Queue {
   readonly dlq: Dlq;
+  readonly directory: string;
   /** What was reported since the opening. */
   readonly reports: readonly DlqEvent[];
   /** Events that were booked as dropped, by stream. */
@@ -82,7 +85,19 @@ export class Queue {
   readonly #arena: Arena;
   #closed = false;
 
-  private constructor(dlq: Dlq, arena: Arena, reports: DlqEvent[], dropped: number[]) {
+  readonly #journalBlocks: BlockArea;
+  #logs: DurableLogs | undefined;
+
+  private constructor(
+    dlq: Dlq,
+    arena: Arena,
+    reports: DlqEvent[],
+    dropped: number[],
+    journalBlocks: BlockArea,
+    directory: string,
+  ) {
+    this.#journalBlocks = journalBlocks;
+    this.directory = directory;
     this.dlq = dlq;
     this.reports = reports;
     this.dropped = dropped;
@@ -101,7 +116,8 @@ export class Queue {
     } = options;
     const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
     const replayWindows = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes, count: windowCount };
-    const arena = lent ?? createArena(replayWindows.offset + windowBytes * windowCount);
+    const journalBlocks = { offset: replayWindows.offset + windowBytes * windowCount, length: 4_096, count: 8 };
+    const arena = lent ?? createArena(journalBlocks.offset + journalBlocks.length * journalBlocks.count);
     const reports: DlqEvent[] = [];
     const dropped = [0, 0];
     const dlq = await openDlq({
@@ -129,23 +145,43 @@ export class Queue {
       },
       ...given,
     });
-    const queue = new Queue(dlq, arena, reports, dropped);
+    const queue = new Queue(dlq, arena, reports, dropped, journalBlocks, directory);
     t.teardown(() => queue.close());
     return queue;
   }
 
   /** Offers one event; what the DLQ answers. */
   offer(event: Event, kind: Kind = Kind.spill): Appended {
+    const { hashKey, key, keyLength, dataLength } = this.#write(event);
+    return this.dlq.append(
+      kind, event.stream, event.reason, event.attempts, event.firstSeenUs,
+      key, keyLength, hashKey, key + keyLength, dataLength,
+    ); // biome-ignore format: two lines of arguments
+  }
+
+  /** Puts an event's bytes into the arena; `hashKey` 0: it has none. */
+  #write(event: Event): { hashKey: number; key: number; keyLength: number; dataLength: number } {
     const { buffer } = this.#arena;
     const hashKey = event.hashKey === undefined ? undefined : Buffer.from(event.hashKey, 'hex');
     hashKey?.copy(buffer, scratch);
     const key = scratch + 16;
     const keyLength = buffer.write(event.key, key);
     const dataLength = buffer.write(event.data, key + keyLength, 'latin1');
-    return this.dlq.append(
-      kind, event.stream, event.reason, event.attempts, event.firstSeenUs,
-      key, keyLength, hashKey === undefined ? 0 : scratch, key + keyLength, dataLength,
-    ); // biome-ignore format: two lines of arguments
+    return { hashKey: hashKey === undefined ? 0 : scratch, key, keyLength, dataLength };
+  }
+
+  /** Opens the journal, of events in these rings. */
+  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, maxBytes = 1024 ** 2): DurableLogs {
+    this.#logs = this.dlq.openJournal({ blocks: this.#journalBlocks, maxBytes, commitWindowMs: 0, rings }, watch);
+    return this.#logs;
+  }
+
+  /** Offers one event that is in `ring` to the journal; what that answers. */
+  offerJournal(event: Event, ring = event.stream): Appended {
+    const { hashKey, key, keyLength, dataLength } = this.#write(event);
+    return (this.#logs as DurableLogs).journal.append(
+      ring, event.stream, event.firstSeenUs, key, keyLength, hashKey, key + keyLength, dataLength,
+    ); // biome-ignore format: one line of arguments
   }
 
   /** Appends one event, waiting for a free block where it must. Throws when the queue is full. */

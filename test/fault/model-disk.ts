@@ -113,6 +113,18 @@ export class ModelDisk implements Files {
     this.#nameChanges = [];
   }
 
+  async measure(path: string): Promise<{ readonly bytes: number; readonly storedBytes: number }> {
+    await this.#step('stat');
+    const file = this.#names.get(path);
+    if (file === undefined) throw failure('ENOENT');
+    return { bytes: file.length, storedBytes: file.length };
+  }
+
+  async freeBytes(): Promise<number> {
+    await this.#step('statfs');
+    return 2 ** 40;
+  }
+
   #handle(file: ModelFile): OpenFile {
     file.isOpen++;
     return {
