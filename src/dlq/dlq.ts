@@ -8,6 +8,7 @@ import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
 import { type Recovered, recover } from './recover.ts';
@@ -52,6 +53,8 @@ export class Dlq {
   readonly #deads: Series;
   readonly #windows: WindowPool;
   readonly #checkpoints: Checkpoints;
+  /** What an operator does with dead letters. */
+  readonly deadLetters: DeadLetters;
 
   constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered) {
     const names = options.streams;
@@ -77,6 +80,15 @@ export class Dlq {
       return { series, cursor, covered: checkpoint, written: checkpoint };
     });
     this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
+    this.deadLetters = new DeadLetters({
+      context,
+      deads: this.#deads,
+      spills: this.#queues.map(({ series }) => series),
+      streams,
+      eventBytesMax: options.eventBytesMax,
+      windows: this.#windows,
+      flush: () => this.flush(),
+    });
     const { spilled, dead } = this.holdings(undefined);
     if (spilled + dead === 0) return;
     const files = new Set([...found.spills.flat(), ...found.deads].map(({ file }) => file));
@@ -174,6 +186,12 @@ export class Dlq {
     if (position <= state.covered) return;
     state.covered = position;
     this.#checkpoints.soon();
+  }
+
+  /** Names of the segments that are being written. */
+  get openSegments(): string[] {
+    const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
+    return all.flatMap(({ writer }) => writer.segments.filter(({ sealed }) => !sealed).map(({ name }) => name));
   }
 
   /** True when all that was appended is as durable as the fsync policy makes it; false when the disk keeps failing. */
