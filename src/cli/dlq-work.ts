@@ -3,15 +3,13 @@
  * on the directory itself, with its lock taken. Dead letters alone are meant: spills go back by themselves.
  */
 import { createInterface } from 'node:readline/promises';
-import type { SingleBar } from 'cli-progress';
 import { SpillwayError } from '../base/errors.ts';
 import { askDaemon } from '../daemon/control-client.ts';
 import { type Ask, controlPath } from '../daemon/control-messages.ts';
 import { StateLock } from '../daemon/state-lock.ts';
 import { openAtRest } from '../dlq/at-rest.ts';
 import type { Work, WorkCounts } from '../dlq/dead-letters.ts';
-import type { Filter } from '../dlq/filter.ts';
-import { judgeOf } from '../dlq/filter.ts';
+import { type Filter, judgeOf } from '../dlq/filter.ts';
 import { Inventory } from '../dlq/inventory.ts';
 import { Kind } from '../dlq/layout.ts';
 import { walk } from '../dlq/walk.ts';
@@ -20,7 +18,8 @@ import { realFiles } from '../edges/files.ts';
 import { systemRandom } from '../edges/random.ts';
 import { type FilterFlags, filterFrom } from './dlq-flags.ts';
 import { type Place, requireAnswer, unusable } from './dlq-place.ts';
-import { interruption, note, progressBar, viewOf } from './dlq-read.ts';
+import { Progress } from './dlq-progress.ts';
+import { interruption, note, viewOf } from './dlq-read.ts';
 import { json, plain, plural, size } from './dlq-text.ts';
 
 export interface WorkFlags extends FilterFlags {
@@ -94,7 +93,7 @@ async function work(
 ): Promise<void> {
   if (flags.dryRun === true) return tellDryRun(what, await count(place, ask.filter), flags);
   if (place.pid !== undefined && place.facts === undefined) requireAnswer(place);
-  const progress = new Progress(what);
+  const progress = new Progress(done(what));
   const { isInterrupted, end } = interruption();
   let failure: Error | undefined;
   try {
@@ -112,7 +111,6 @@ async function work(
     throw new SpillwayError('interrupted', 'interrupted; what was done stays done: start again for the rest');
 }
 
-/** Through the daemon. */
 async function workRunning(
   { stateDir }: Place,
   ask: Ask,
@@ -132,7 +130,6 @@ async function workRunning(
   }
 }
 
-/** On the directory itself. */
 async function workAtRest(
   place: Place,
   ask: Exclude<Ask, { ask: 'facts' | 'stop' }>,
@@ -215,31 +212,6 @@ async function count(place: Place, filter: Filter): Promise<{ events: number; by
     events: 0,
     bytes: 0,
   });
-}
-
-/** How far the work is: a bar where stderr is a terminal. */
-class Progress {
-  counts: WorkCounts = {
-    totalBytes: 0, readBytes: 0, events: 0, bytes: 0, unknownStream: 0, tooLarge: 0, damaged: 0, isStopped: false,
-  }; // biome-ignore format: one line of counts
-  #bar: SingleBar | undefined;
-  #isBegun = false;
-  readonly #format: string;
-
-  constructor(what: What) {
-    this.#format = `{bar} {percentage} % | {events} ${what === 'purge' ? 'thrown away' : 'sent again'} | {eta_formatted} left`;
-  }
-
-  show(counts: WorkCounts): void {
-    this.counts = { ...counts };
-    if (!this.#isBegun) this.#bar = progressBar(counts.totalBytes, this.#format, { events: 0 });
-    this.#isBegun = true;
-    this.#bar?.update(counts.readBytes, { events: counts.events });
-  }
-
-  end(): void {
-    this.#bar?.stop();
-  }
 }
 
 function tellDryRun(what: What, { events, bytes }: { events: number; bytes: number }, flags: WorkFlags): void {
