@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,6 +8,17 @@ import { fill, idsIn, letterOf, snapshot, stateDirectory } from './dlq-directory
 import { binary, spillway } from './spillway.ts';
 
 const dlq = (stateDir: string, ...words: string[]) => spillway(['dlq', ...words, '--state-dir', stateDir]);
+
+const seed = Number(process.env['SEED'] ?? 20_261_125);
+
+/** Numbers in [0, 1) from the seed. */
+const dice = (() => {
+  let state = seed;
+  return (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+})();
 
 /** Numbers from 0 on below `count` for which `isMeant`. */
 const ids = (count: number, isMeant: (id: number) => boolean): number[] =>
@@ -123,7 +133,7 @@ async function killed(stateDir: string, words: readonly string[], delayMsMax: nu
     isOver = true;
   });
   while (!isOver && look() === before) await new Promise((resolve) => setTimeout(resolve, 1));
-  const untilMs = performance.now() + randomInt(delayMsMax * 1_000) / 1_000;
+  const untilMs = performance.now() + dice() * delayMsMax;
   while (!isOver && performance.now() < untilMs) await new Promise((resolve) => setImmediate(resolve));
   child.kill('SIGKILL');
   const [code] = await ended;
@@ -131,6 +141,7 @@ async function killed(stateDir: string, words: readonly string[], delayMsMax: nu
 }
 
 async function killUntilDone(t: Test, stateDir: string, words: readonly string[], check: () => void): Promise<void> {
+  t.comment(`SEED=${seed}`);
   let kills = 0;
   for (let round = 0; round < 12; round++) {
     if (!(await killed(stateDir, words, 30))) break;
