@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
-import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Ledger, Rig, until } from '../daemon/running.ts';
@@ -234,40 +233,3 @@ t.test('of a stream that keeps order letters come behind what was there, and new
   );
   t.equal(await daemon.stop(), 0);
 });
-
-t.test('the control socket is private, takes one work at a time, and refuses what it does not know', async (t) => {
-  const rig = await Rig.start(t);
-  const stateDir = stateOf(rig);
-  await fill(stateDir, { letters: 400 });
-  const daemon = await rig.daemon();
-  const path = join(stateDir, 'control');
-  t.equal(statSync(path).mode & 0o777, 0o600);
-  for (const [line, message] of [
-    ['no json', /a question is a JSON object/],
-    ['null', /ask is one of/],
-    ['{"ask":"purge"}', /a filter is an object/],
-    ['{"ask":"purge","filter":{"stream":"x"}}', /a filter has no/],
-    ['{"ask":"purge","filter":{"reasons":["x"]}}', /reasons are codes/],
-    ['{"ask":"replay","filter":{},"perSecond":-1}', /a number above 0/],
-  ] as const) {
-    t.match(await asked(path, line), { reply: 'error', code: 'usage', message }, line);
-  }
-  t.equal((await daemon.ledger()).dlq, 200);
-  const slow = dlq(stateDir, 'replay', '--rate', '50/s');
-  await until(
-    () => daemon.ledger(),
-    ({ delivered }) => delivered > 0,
-  );
-  t.match(await dlq(stateDir, 'purge', '--yes'), { code: 1, stderr: /another purge or replay is under way/ });
-  t.equal(await daemon.stop(), 0, 'a stop ends the work');
-  t.match(await slow, { stderr: /dead letters, .* were sent again/ });
-});
-
-/** The first line that comes back. */
-async function asked(path: string, line: string): Promise<unknown> {
-  const socket = createConnection({ path });
-  socket.end(`${line}\n`);
-  let text = '';
-  for await (const chunk of socket) text += String(chunk);
-  return JSON.parse(text.split('\n')[0] as string);
-}
