@@ -20,6 +20,7 @@ import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
+import { socketFiles } from '../edges/socket-files.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
 import { Deliveries } from '../ingress/deliveries.ts';
 import { DiskAcks } from '../ingress/disk-acks.ts';
@@ -37,6 +38,8 @@ import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
 import type { startWorkers } from '../threads/workers.ts';
 import type { Config } from './config.ts';
+import { Control } from './control.ts';
+import { controlPath } from './control-messages.ts';
 import { type Credentials, deliveryOptions, fsyncPolicy, planInput } from './demand.ts';
 import { logDlqEvent } from './dlq-log.ts';
 import { FailureLog } from './failure-log.ts';
@@ -93,6 +96,7 @@ export class Daemon {
   #logs!: DurableLogs;
   #returns!: Returns;
   #lock: StateLock | undefined;
+  #control: Control | undefined;
   #replayer!: Replayer;
   #replays: StreamReplay[] = [];
   /** By stream; filled when all parts are there. */
@@ -159,6 +163,7 @@ export class Daemon {
       ready: () => this.#state === 'ready',
       onInputEnd: () => this.#onInputEnd?.(),
     });
+    this.#control = await this.#openControl();
     this.#replayer.start();
     this.#timers = [
       setInterval(() => this.#refresh(), refreshMs),
@@ -203,6 +208,7 @@ export class Daemon {
     this.#state = 'draining';
     log.info('stop', `draining: ${cause}`, { state: 'draining', cause });
     this.#replayer.stop();
+    await this.#control?.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(1_000)));
     this.#admission.drain();
     this.#admission.commit();
@@ -259,6 +265,39 @@ export class Daemon {
   #interval(): void {
     this.#telemetry.interval();
     this.#pool.sendAll({ type: 'interval' });
+  }
+
+  /** Undefined: the daemon works without, and its log says why. */
+  async #openControl(): Promise<Control | undefined> {
+    const { config, clock, log } = this.#options;
+    const path = controlPath(config.daemon.stateDir);
+    try {
+      return await Control.open({
+        path,
+        files: socketFiles,
+        pid: process.pid,
+        streams: config.streams.map(({ name }) => name),
+        openSegments: () => this.#dlq.openSegments,
+        run: (work) => this.#dlq.deadLetters.run(work),
+        onGone: (stream, events, to) => this.#lettersGone(stream, events, to),
+        nowMs: () => clock.nowMs(),
+      });
+    } catch (error) {
+      const { code, message } = toPlainError(error);
+      log.warn('listener', `no control socket: ${message}`, { listener: path, state: 'failed', code });
+      return undefined;
+    }
+  }
+
+  /** Dead letters were thrown away, or are spills of `to` now: the books of both streams say so. */
+  #lettersGone(stream: number, events: number, to: number | undefined): void {
+    if (to === undefined) return this.#counters.add(stream, MainCounter.dropped, events);
+    if (to !== stream) {
+      this.#counters.add(to, MainCounter.recovered, events);
+      if (stream >= 0) this.#counters.add(stream, MainCounter.recovered, -events);
+    }
+    // In any other state events go behind what is on disk already.
+    if (this.#orders[to]?.state === 'direct') this.#orders[to]?.strayed();
   }
 
   #createReturns(): Returns {

@@ -14,6 +14,8 @@ const routineChanges: ReadonlySet<string> = new Set([
   'disk_room',
   'segment_sealed',
   'segment_removed',
+  'purged',
+  'sent_again',
 ]);
 
 const numbers = ['events', 'bytes', 'tookMs', 'times'] as const;

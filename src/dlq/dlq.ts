@@ -10,6 +10,7 @@ import { Checkpoints, type SpillQueue } from './checkpoints.ts';
 import { conditionOf, type DlqCondition } from './condition.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { DeadLetters } from './dead-letters.ts';
 import { DurableLogs, type DurableWatch } from './durable-logs.ts';
 import { type FoundMarks, removeMarks } from './found-marks.ts';
 import type { JournalOptions } from './journal.ts';
@@ -73,6 +74,8 @@ export class Dlq {
   readonly #checkpoints: Checkpoints;
   readonly #retention: Retention;
   readonly #reserve: Reserve;
+  /** What an operator does with dead letters. */
+  readonly deadLetters: DeadLetters;
 
   constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Recovered, reserve: Reserve) {
     const names = options.streams;
@@ -103,6 +106,15 @@ export class Dlq {
     });
     this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
     this.#retention = new Retention(context, this.#queues, this.#deads);
+    this.deadLetters = new DeadLetters({
+      context,
+      deads: this.#deads,
+      spills: this.#queues.map(({ series }) => series),
+      streams,
+      eventBytesMax: options.eventBytesMax,
+      windows: this.#windows,
+      flush: () => this.flush(),
+    });
     const { spilled, dead } = this.holdings(undefined);
     if (spilled + dead === 0) return;
     const files = new Set([...found.spills.flat(), ...found.deads].map(({ file }) => file));
@@ -214,6 +226,12 @@ export class Dlq {
     if (position <= state.covered) return;
     state.covered = position;
     this.#checkpoints.soon();
+  }
+
+  /** Names of the segments that are being written. */
+  get openSegments(): string[] {
+    const all = [this.#deads, ...this.#queues.map(({ series }) => series)];
+    return all.flatMap(({ writer }) => writer.segments.filter(({ sealed }) => !sealed).map(({ name }) => name));
   }
 
   /** True when all that was appended is as durable as the fsync policy makes it; false when the disk keeps failing. */

@@ -73,7 +73,7 @@ export function segmentName(kind: Kind, number: number): string {
 export interface ParsedName {
   readonly kind: Kind;
   readonly number: number;
-  /** `partial`: a copy into quarantine that was not finished. */
+  /** `partial`: a copy, into quarantine or in place of the segment, that was not finished. */
   readonly form: 'segment' | 'quarantine' | 'partial';
 }
 
@@ -81,10 +81,15 @@ const kinds = { spill: Kind.spill, dead: Kind.dead, journal: Kind.journal } as c
 
 /** What a file name says, or undefined: not ours. */
 export function parseName(name: string): ParsedName | undefined {
-  const match = /^(spill|dead|journal)-(\d{10,15})\.seg(?:\.(?:\d{1,15}\.)?quarantine(\.tmp)?)?$/.exec(name);
+  const match = /^(spill|dead|journal)-(\d{10,15})\.seg(?:\.(?:\d{1,15}\.)?quarantine)?(\.tmp)?$/.exec(name);
   if (match === null) return undefined;
   const form = match[3] !== undefined ? 'partial' : name.endsWith('.seg') ? 'segment' : 'quarantine';
   return { kind: kinds[match[1] as keyof typeof kinds], number: Number(match[2]), form };
+}
+
+/** What is to take the place of a segment, while it is written. */
+export function partialName(segment: string): string {
+  return `${segment}.tmp`;
 }
 
 /** The file that keeps the damaged range which starts at `position`, a multiple of 8. */
