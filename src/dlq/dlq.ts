@@ -2,6 +2,8 @@
  * The dead-letter queue as the daemon sees it: a series of spills for each stream, with a way back of its own, and one series
  * of dead letters, in one directory. Main thread; opened once by the daemon. `append` is on the admission path: it touches
  * memory only; all disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
+ *
+ * Long because it is where all parts of the DLQ are put together, and the order of their beginnings and ends is its business.
  */
 import { assert } from '../base/assert.ts';
 import { BlockPool } from './blocks.ts';

@@ -153,6 +153,7 @@ for (const what of ['replay', 'purge'] as const) {
         const abandoned = await Queue.open({ teardown: () => undefined }, directory, {
           files,
           fsync: { kind: 'each' },
+          reserveBytes: 0,
         });
         const work = { filter: { streams: ['orders'] }, ...(what === 'replay' ? { replay: {} } : {}) };
         await Promise.race([crashed, run(abandoned, work)]);
@@ -162,7 +163,7 @@ for (const what of ['replay', 'purge'] as const) {
         const found = numbers([...idsIn(directory, 'dead'), ...idsIn(directory, 'spill')]);
         const least = what === 'replay' ? all : all.filter((id) => id % 2 === 1);
         if (!least.every((id) => found.includes(id))) t.fail(`after step ${nth}: ${found.join()}`);
-        const next = await Queue.open({ teardown: () => undefined }, directory);
+        const next = await Queue.open({ teardown: () => undefined }, directory, { reserveBytes: 0 });
         await run(next, work);
         await next.close();
         const dead = idsIn(directory, 'dead');

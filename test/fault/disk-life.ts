@@ -22,7 +22,7 @@ import { type Image, isOrdered, ModelDisk } from './model-disk.ts';
 
 export const directory = '/state/dlq';
 
-const startMs = 1_000_000;
+export const startMs = 1_000_000;
 /** Virtual: nothing that the DLQ is asked for takes longer, whatever the disk does. */
 const hangMs = 5_000;
 const streams = 2;
@@ -100,35 +100,6 @@ async function turns(disk: ModelDisk, plan: LifePlan, time: VirtualTime, story: 
   await queue.dlq.close();
 }
 
-/** A segment of spills of about so many bytes, and what is known of them. */
-export async function segmentOf(
-  length: number,
-): Promise<{ readonly path: string; readonly bytes: Uint8Array; readonly story: Story }> {
-  const disk = new ModelDisk(new Map(), new RandomSequence(length));
-  const time = new VirtualTime(startMs);
-  const story = emptyStory();
-  let isOver = false;
-  const filling = fill(disk, length, time, story).finally(() => {
-    isOver = true;
-  });
-  await time.pass(Number.POSITIVE_INFINITY, () => isOver);
-  await filling;
-  const path = `${directory}/spill-0000000001.seg`;
-  return { path, bytes: disk.afterKill().get(path) as Uint8Array, story };
-}
-
-async function fill(disk: ModelDisk, length: number, time: VirtualTime, story: Story): Promise<void> {
-  const queue = await open(disk, { seed: length, fsync: { kind: 'each' }, turns: 0 }, time);
-  for (let bytes = 200; bytes < length; story.next++) {
-    const event = attempted(story.next);
-    if (isDead(story.next) || event.stream !== 0 || event.data.length > 200) continue;
-    await offer(queue, event, Kind.spill, time);
-    story.acknowledged.add(story.next);
-    bytes += 64 + event.data.length + event.key.length;
-  }
-  await queue.dlq.close();
-}
-
 /** Opens the queue on a disk. */
 export function open(disk: ModelDisk, { fsync, seed }: LifePlan, time: VirtualTime): Promise<Queue> {
   const dice = new RandomSequence(seed + disk.steps);
@@ -144,8 +115,8 @@ export function open(disk: ModelDisk, { fsync, seed }: LifePlan, time: VirtualTi
 }
 
 /** Even numbers go to the first stream; every eleventh is a dead letter. */
-const isDead = (id: number): boolean => id % 11 === 5;
-const attempted = (id: number): Event => ({
+export const isDead = (id: number): boolean => id % 11 === 5;
+export const attempted = (id: number): Event => ({
   ...eventOf(id, longDataOf(id)),
   stream: id % streams,
   reason: isDead(id) ? Reason.rejected : Reason.saturated,
@@ -165,7 +136,7 @@ async function burst(queue: Queue, dice: RandomSequence, story: Story, time: Vir
 }
 
 /** A disk that takes nothing for a while is offered the event again; one that refuses it has refused it. */
-async function offer(queue: Queue, event: Event, kind: Kind, time: VirtualTime): Promise<Appended> {
+export async function offer(queue: Queue, event: Event, kind: Kind, time: VirtualTime): Promise<Appended> {
   for (let tries = 0; tries < 5; tries++) {
     const answer = queue.offer(event, kind);
     if (answer !== Appended.busy) return answer;

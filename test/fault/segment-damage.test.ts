@@ -3,7 +3,8 @@ import { heapMemory, segmentHeaderBytes } from '../../src/dlq/layout.ts';
 import { readSegmentHeader, SegmentReader } from '../../src/dlq/reader.ts';
 import type { OpenFile } from '../../src/edges/files.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
-import { emptyStory, inspect, live, segmentOf } from './disk-life.ts';
+import { emptyStory, inspect, live } from './disk-life.ts';
+import { segmentOf } from './disk-segment.ts';
 import { type Image, ModelDisk } from './model-disk.ts';
 
 /** Position and length of the entries of a segment. */
