@@ -73,7 +73,12 @@ export class Reserve {
   async open(): Promise<void> {
     if (this.#bytes === 0) {
       this.#state = 'closed';
-      await this.#remove();
+      // One that an earlier run was told to keep.
+      const isLeft = await this.#context.options.files.measure(this.#path).then(
+        () => true,
+        () => false,
+      );
+      if (isLeft) await this.#remove();
     } else if (await this.#isThere()) {
       this.#state = 'held';
     } else {
