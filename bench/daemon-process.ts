@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { DlqCondition } from '../src/dlq/condition.ts';
 import type { Ledger } from '../src/observe/ledger.ts';
 
 const binary = new URL('../src/main.js', import.meta.url).pathname;
@@ -16,9 +17,18 @@ const readyMsMax = 30_000;
 export interface Status {
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
+  readonly journal: {
+    readonly bytes: number;
+    readonly events: number;
+    readonly syncs: number;
+    readonly behind: number;
+    readonly marksWritten: number;
+    readonly waiting: number;
+  };
   readonly streams: Readonly<Record<string, StreamStatus>>;
   /** Segments of earlier runs in the DLQ, and how many of them are counted. */
   readonly index: { readonly segments: number; readonly indexed: number };
+  readonly dlq: DlqCondition;
   readonly lanes: readonly {
     readonly breaker: string;
     readonly ringBytes: number;
@@ -64,6 +74,8 @@ export interface DaemonProcess {
 export interface DaemonProcessOptions {
   /** The configuration file. */
   readonly config: string;
+  /** A command, with its arguments, that runs the daemon as its own: a tracer. The process must stay the daemon's. */
+  readonly under?: readonly string[];
   /** Switches of Node's, like those of its profiler. */
   readonly execArgv?: readonly string[];
   /** Variables beside those of this process. */
@@ -78,10 +90,11 @@ export interface DaemonProcessOptions {
 
 /** Resolves when the daemon is ready. */
 export async function startDaemon(options: DaemonProcessOptions): Promise<DaemonProcess> {
-  const { config, execArgv = [], environment, stdin = 'ignore', onSpawn, onLine } = options;
+  const { config, under = [], execArgv = [], environment, stdin = 'ignore', onSpawn, onLine } = options;
   // The simulator asks for no particular credentials, but the SDK asks for some.
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', ...environment };
-  const child = spawn(process.execPath, [...execArgv, binary, 'run', '--config', config], {
+  const command = [...under, process.execPath, ...execArgv, binary, 'run', '--config', config];
+  const child = spawn(command[0] as string, command.slice(1), {
     env,
     stdio: [stdin, 'pipe', 'inherit'],
   });

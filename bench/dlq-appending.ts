@@ -31,8 +31,8 @@ export interface AppendingPlan {
 
 export interface Appending {
   /** Appends so many events and waits until they are as durable as the policy makes them; returns bytes of data and keys. */
-  append(events: number): Promise<number>;
-  close(): Promise<unknown>;
+  readonly append: (events: number) => Promise<number>;
+  readonly close: () => Promise<unknown>;
 }
 
 export async function appending(plan: AppendingPlan): Promise<Appending> {
@@ -59,7 +59,7 @@ export async function appending(plan: AppendingPlan): Promise<Appending> {
     },
     randomWord: () => 1,
     onEvent: () => undefined,
-    onUnreadable: () => undefined,
+    onDropped: () => undefined,
   });
   const dataOffset = eventOffset + keyBytes;
   const append = async (events: number): Promise<number> => {

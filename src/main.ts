@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, string>> = {
   run: 'run the daemon in the foreground',
   check: 'find every mistake of a configuration',
   send: 'send lines of a file or of stdin to a running daemon',
+  dlq: 'look into the DLQ, send dead letters again or throw them away',
   hist: "latency percentiles from the daemon's log",
   sim: 'run the Kinesis simulator as a process of its own',
 };

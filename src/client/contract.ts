@@ -10,8 +10,9 @@ export interface ClientOptions {
   /** Absent: the listener's default stream. */
   readonly stream?: string;
   /**
-   * What an ack promises. `memory`: the daemon has the event. `stream`: Kinesis has it, or it was named by `onRefusal` (with the
-   * code `on_disk`: the daemon keeps it and delivers it later). `disk` is not offered yet. Absent: the listener's default.
+   * What an ack promises. `memory`: the daemon has the event. `disk`: it is on the daemon's disk, or it was named by `onRefusal` (with
+   * the code `disk_stalled`: it may be delivered nevertheless). `stream`: Kinesis has it, or it was named by `onRefusal` (with the code
+   * `on_disk`: the daemon keeps it and delivers it later). Absent: the listener's default.
    */
   readonly ack?: keyof typeof AckLevel;
   /** Bytes that may be sent and unacknowledged before `send` answers false. `send` throws at twice as many. */

@@ -21,6 +21,7 @@ import { type ConfigSource, readWritten } from './written.ts';
 export type DaemonConfig = SectionValues<'daemon'>;
 export type BreakerConfig = SectionValues<'breaker'>;
 export type DlqConfig = SectionValues<'dlq'>;
+export type JournalConfig = SectionValues<'journal'>;
 export type LogConfig = SectionValues<'log'>;
 
 export interface StreamConfig extends Omit<SectionValues<'stream'>, 'region' | 'streamName'> {
@@ -63,6 +64,7 @@ export interface Config {
   readonly listeners: readonly [ListenConfig, ...ListenConfig[]];
   readonly breaker: BreakerConfig;
   readonly dlq: DlqConfig;
+  readonly journal: JournalConfig;
   readonly log: LogConfig;
 }
 
@@ -86,6 +88,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     dlq: one('dlq'),
     regionVariable: source.environment['AWS_REGION'] ?? source.environment['AWS_DEFAULT_REGION'],
   };
+  const journal = one('journal');
   const log = one('log');
   // A file that is not TOML says nothing about what is missing from it.
   if (!written.isToml) return { ok: false, mistakes };
@@ -99,6 +102,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     listeners: nonEmpty(tables.listeners.map((listener) => listenConfig(complete(listener), streams))),
     breaker: complete(tables.breaker),
     dlq: complete(tables.dlq),
+    journal: complete(journal),
     log: complete(log),
   };
   const withLanes = (lanes: number): Config => ({ ...asked, daemon: { ...asked.daemon, lanes } });

@@ -13,14 +13,17 @@ import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import { SaturationBreaker } from '../breaker/saturation.ts';
 import { type Dlq, openDlq } from '../dlq/dlq.ts';
+import type { DurableLogs } from '../dlq/durable-logs.ts';
 import { Kind } from '../dlq/layout.ts';
 import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
 import type { Random } from '../edges/random.ts';
+import { socketFiles } from '../edges/socket-files.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
 import { Deliveries } from '../ingress/deliveries.ts';
+import { DiskAcks } from '../ingress/disk-acks.ts';
 import { Fate } from '../ingress/watch.ts';
 import { MainCounter, MainCounters } from '../observe/counters.ts';
 import { createLatencyRecorder, Latency, type LatencyRecorder } from '../observe/latency.ts';
@@ -35,7 +38,10 @@ import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
 import type { startWorkers } from '../threads/workers.ts';
 import type { Config } from './config.ts';
-import { type Credentials, deliveryOptions, planInput } from './demand.ts';
+import { Control } from './control.ts';
+import { controlPath } from './control-messages.ts';
+import { type Credentials, deliveryOptions, fsyncPolicy, planInput } from './demand.ts';
+import { logDlqEvent } from './dlq-log.ts';
 import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import type { OrderedSpill } from './ordered-spill.ts';
@@ -54,15 +60,6 @@ const indexAtOnceBytes = 8 * 1024 * 1024;
 
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
 const refreshMs = 10;
-
-/** What the DLQ reports while all is well; the rest an operator should see. */
-const routineChanges: ReadonlySet<string> = new Set([
-  'recovered',
-  'indexing',
-  'room',
-  'segment_sealed',
-  'segment_removed',
-]);
 
 const overflowReasons = {
   saturated: Reason.saturated,
@@ -101,8 +98,11 @@ export class Daemon {
   #pool!: LanePool;
   #admission!: Admission;
   #deliveries!: Deliveries;
+  #diskAcks!: DiskAcks;
+  #logs!: DurableLogs;
   #returns!: Returns;
   #lock: StateLock | undefined;
+  #control: Control | undefined;
   #replayer!: Replayer;
   #replays: StreamReplay[] = [];
   /** By stream; filled when all parts are there. */
@@ -137,6 +137,7 @@ export class Daemon {
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
     this.#dlq = await this.#openState();
+    this.#diskAcks = this.#openJournal(latency);
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = this.#createReplayer();
@@ -161,12 +162,14 @@ export class Daemon {
       plan: this.#plan,
       intake: this.#admission,
       deliveries: this.#deliveries,
+      diskAcks: this.#diskAcks,
       clock,
       log,
       status: () => this.status(),
       ready: () => this.#state === 'ready',
       onInputEnd: () => this.#onInputEnd?.(),
     });
+    this.#control = await this.#openControl();
     this.#replayer.start();
     this.#timers = [
       setInterval(() => this.#refresh(), refreshMs),
@@ -211,6 +214,7 @@ export class Daemon {
     this.#state = 'draining';
     log.info('stop', `draining: ${cause}`, { state: 'draining', cause });
     this.#replayer.stop();
+    await this.#control?.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(1_000)));
     this.#admission.drain();
     this.#admission.commit();
@@ -223,6 +227,7 @@ export class Daemon {
     this.#interval();
     this.#admission.close();
     this.#returns.close();
+    this.#diskAcks.close();
     if (!(await this.#dlq.close())) throw new SpillwayError('dlq_unwritable', 'the disk keeps failing while draining');
     await this.#lock?.giveBack();
     this.#state = 'stopped';
@@ -259,12 +264,46 @@ export class Daemon {
 
   #refresh(): void {
     this.#admission.refresh();
+    this.#logs.journal.trim();
     if (this.#state === 'ready') for (const order of this.#orders) order?.tick();
   }
 
   #interval(): void {
     this.#telemetry.interval();
     this.#pool.sendAll({ type: 'interval' });
+  }
+
+  /** Undefined: the daemon works without, and its log says why. */
+  async #openControl(): Promise<Control | undefined> {
+    const { config, clock, log } = this.#options;
+    const path = controlPath(config.daemon.stateDir);
+    try {
+      return await Control.open({
+        path,
+        files: socketFiles,
+        pid: process.pid,
+        streams: config.streams.map(({ name }) => name),
+        openSegments: () => this.#dlq.openSegments,
+        run: (work) => this.#dlq.deadLetters.run(work),
+        onGone: (stream, events, to) => this.#lettersGone(stream, events, to),
+        nowMs: () => clock.nowMs(),
+      });
+    } catch (error) {
+      const { code, message } = toPlainError(error);
+      log.warn('listener', `no control socket: ${message}`, { listener: path, state: 'failed', code });
+      return undefined;
+    }
+  }
+
+  /** Dead letters were thrown away, or are spills of `to` now: the books of both streams say so. */
+  #lettersGone(stream: number, events: number, to: number | undefined): void {
+    if (to === undefined) return this.#counters.add(stream, MainCounter.dropped, events);
+    if (to !== stream) {
+      this.#counters.add(to, MainCounter.recovered, events);
+      if (stream >= 0) this.#counters.add(stream, MainCounter.recovered, -events);
+    }
+    // In any other state events go behind what is on disk already.
+    if (this.#orders[to]?.state === 'direct') this.#orders[to]?.strayed();
   }
 
   #createReturns(): Returns {
@@ -277,7 +316,10 @@ export class Daemon {
       again: (lane, offsets) => this.#pool.send(lane, { type: 'again', offsets }),
       keepsOrder: (stream) => config.streams[stream]?.ordering === 'key',
       cameBack: (stream, offset, bytes) => this.#replays[stream]?.cameBack(offset, bytes),
-      moved: (offset, isDead) => this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk),
+      moved: (offset, isDead) => {
+        this.#logs.journal.moved();
+        this.#deliveries.settled(offset, isDead ? Fate.rejected : Fate.onDisk);
+      },
       buried: (lane, stream, events) => {
         const fields = { event: 'dead', stream: config.streams[stream]?.name ?? '', lane, events };
         log.warn('dlq', 'DLQ: events that Kinesis refuses', { ...fields, reason: reasonName(Reason.rejected) });
@@ -507,6 +549,32 @@ export class Daemon {
     };
   }
 
+  #openJournal(latency: LatencyRecorder): DiskAcks {
+    const { config, clock, log } = this.#options;
+    const { maxBytes, commitWindowMs, ackTimeoutMs } = config.journal;
+    const acks = new DiskAcks({
+      admission: this.#admission,
+      logs: () => this.#logs,
+      streams: config.streams.length,
+      timeoutMs: ackTimeoutMs,
+      nowMs: () => clock.nowMs(),
+      onStall: (isStalled) => {
+        const event = isStalled ? 'stalled' : 'moving';
+        const message = isStalled ? 'the disk holds up senders of ack level disk' : 'the disk moves again';
+        log.warn('dlq', `journal: ${message}`, { event });
+      },
+    });
+    this.#logs = this.#dlq.openJournal(
+      { blocks: this.#plan.journalBlocks, maxBytes, commitWindowMs, rings: this.#rings.map(({ ring }) => ring) },
+      {
+        durable: (which, sequence) => acks.durable(which, sequence),
+        lost: (which, sequence) => acks.lost(which, sequence),
+        journalSynced: (tookMs) => latency.record(Latency.journalSync, tookMs * 1_000, 1),
+      },
+    );
+    return acks;
+  }
+
   #createTelemetry(latency: LatencyRecorder): Telemetry {
     const { config, log, clock } = this.#options;
     return new Telemetry({
@@ -526,6 +594,8 @@ export class Daemon {
       }),
       dlq: (stream) => this.#dlq.holdings(stream),
       index: () => this.#dlq.indexProgress,
+      dlqCondition: () => this.#dlq.condition,
+      journal: () => ({ ...this.#logs.journal.status(), waiting: this.#diskAcks.waiting }),
     });
   }
 
@@ -548,16 +618,16 @@ export class Daemon {
 
   #openDlq(): Promise<Dlq> {
     const { config, clock, random, log } = this.#options;
-    const { maxBytes, segmentBytes, fsyncIntervalMs } = config.dlq;
+    const { maxBytes, segmentBytes, fsync, reserveBytes, whenFull, maxAgeMs } = config.dlq;
     const { dlqBlocks, replayWindows } = this.#plan;
     return openDlq({
       directory: join(config.daemon.stateDir, 'dlq'),
       maxBytes,
       segmentBytes,
-      fsync:
-        typeof fsyncIntervalMs === 'number'
-          ? { kind: 'interval', intervalMs: fsyncIntervalMs }
-          : { kind: fsyncIntervalMs },
+      fsync: fsyncPolicy(fsync),
+      reserveBytes,
+      whenFull,
+      maxAgeMs,
       arena: this.#arena,
       blocks: dlqBlocks,
       replayWindows,
@@ -574,16 +644,8 @@ export class Daemon {
       eventBytesMax: config.streams.map(({ recordBytesMax }) => recordBytesMax),
       indexAtOnceBytes,
       onFound: (stream, events) => this.#counters.add(stream, MainCounter.recovered, events),
-      onUnreadable: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
-      onEvent: ({ change, events, bytes, segment, ...rest }) => {
-        const level = routineChanges.has(change) ? 'info' : 'warn';
-        log[level]('dlq', `DLQ: ${change} ${Object.keys(rest).length > 0 ? JSON.stringify(rest) : ''}`.trimEnd(), {
-          event: change,
-          ...(typeof events === 'number' ? { events } : {}),
-          ...(typeof bytes === 'number' ? { bytes } : {}),
-          ...(typeof segment === 'string' ? { segment } : {}),
-        });
-      },
+      onDropped: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
+      onEvent: (report) => logDlqEvent(log, report),
     });
   }
 }

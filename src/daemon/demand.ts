@@ -3,6 +3,7 @@
  */
 import { base64Expansion, laneBatchBytes, recordEnvelopeBytesMax } from '../base/limits.ts';
 import type { DeliveryOptions } from '../deliver/context.ts';
+import type { FsyncPolicy } from '../dlq/options.ts';
 import { type ArenaSizes, arenaSizes, type PlanInput } from '../threads/plan.ts';
 import type { Config, StreamConfig } from './config.ts';
 
@@ -21,6 +22,14 @@ function batchBytes(stream: StreamConfig, streams: number): number {
 /** How {@link Config} spends its memory: what `check` tells, and what a shortage is judged by. */
 export function memoryOf(config: Config): ArenaSizes {
   return arenaSizes(planInput(config));
+}
+
+/** The policy that `dlq.fsync` names. */
+export function fsyncPolicy(written: Config['dlq']['fsync']): FsyncPolicy {
+  if (typeof written === 'string') return { kind: written };
+  return 'bytes' in written
+    ? { kind: 'bytes', bytes: written.bytes }
+    : { kind: 'interval', intervalMs: written.intervalMs };
 }
 
 export function planInput(config: Config): PlanInput {

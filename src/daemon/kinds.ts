@@ -20,8 +20,11 @@ export interface Option {
   readonly choices?: readonly string[];
   /** Values that belong to the design and are not offered yet: refused with that reason rather than as unknown. */
   readonly unoffered?: readonly string[];
-  /** Words that a duration may be instead of a time. */
+  /** Words that a duration or a pace may be instead of a time. */
   readonly words?: readonly string[];
+  /** Bounds of a pace that is written as a size; `least` and `most` are those of its durations. */
+  readonly bytesLeast?: string;
+  readonly bytesMost?: string;
   readonly pattern?: string;
   /** What `pattern` means, for people. */
   readonly form?: string;
@@ -29,9 +32,13 @@ export interface Option {
   readonly takes?: readonly string[];
 }
 
+/** `pace`: how often something is done, once in a time or once in so many bytes. */
 // biome-ignore format: a list
 export type Kind =
-  'duration' | 'size' | 'number' | 'share' | 'string' | 'choice' | 'boolean' | 'address' | 'path' | 'mode' | 'url';
+  'duration' | 'size' | 'pace' | 'number' | 'share' | 'string' | 'choice' | 'boolean' | 'address' | 'path' | 'mode' | 'url';
+
+/** What a pace reads as, if it is no word. */
+export type Pace = { readonly intervalMs: number } | { readonly bytes: number };
 
 /** Where a TCP listener binds. Port 0: any free one. */
 export interface Address {
@@ -42,7 +49,7 @@ export interface Address {
 type Plain<O extends Option> = O extends { readonly choices: readonly (infer Choice)[] }
   ? Choice
   : O extends { readonly words: readonly (infer Word)[] }
-    ? number | Word
+    ? (O extends { readonly kind: 'pace' } ? Pace : number) | Word
     : O extends { readonly kind: 'duration' | 'size' | 'number' | 'share' | 'mode' }
       ? number
       : O extends { readonly kind: 'boolean' }
@@ -62,7 +69,7 @@ export type Values<Rows extends Readonly<Record<string, Option>>> = {
 
 /** A value that was read, or what is wrong with it and how to cure it. */
 export type Reading =
-  | { readonly ok: true; readonly value: string | number | boolean | Address }
+  | { readonly ok: true; readonly value: string | number | boolean | Address | Pace }
   | { readonly ok: false; readonly cure: string };
 
 /** Reads what a file or (`text` only) the environment gives for an option. */
@@ -85,6 +92,8 @@ export function formOf(option: Option): string {
       return [...(option.words ?? []).map((word) => JSON.stringify(word)), durationForms].join(', ');
     case 'size':
       return sizeForms;
+    case 'pace':
+      return [...(option.words ?? []).map((word) => JSON.stringify(word)), durationForms, sizeForms].join(', ');
     case 'number':
       return 'a whole number';
     case 'share':
@@ -112,18 +121,19 @@ export function formOf(option: Option): string {
 export function boundText(option: Option, bound: 'least' | 'most'): string | undefined {
   const value = boundOf(option, bound);
   if (value === undefined) return undefined;
-  return option.kind === 'size'
-    ? formatSize(value)
-    : option.kind === 'duration'
-      ? formatDuration(value)
-      : String(value);
+  return option.kind === 'size' ? formatSize(value) : isTimed(option.kind) ? formatDuration(value) : String(value);
 }
 
 /** The number that `least` or `most` of an option stands for; undefined where the row gives none. */
 export function boundOf(option: Option, bound: 'least' | 'most'): number | undefined {
   const written = option[bound];
   if (written === undefined) return undefined;
-  return option.kind === 'duration' ? parseDuration(String(written)) : parseSizeOrNumber(option.kind, written);
+  return isTimed(option.kind) ? parseDuration(String(written)) : parseSizeOrNumber(option.kind, written);
+}
+
+/** Whether its bounds are durations. */
+function isTimed(kind: Kind): boolean {
+  return kind === 'duration' || kind === 'pace';
 }
 
 function parseSizeOrNumber(kind: Kind, written: string | number): number {
@@ -137,7 +147,7 @@ function plainText(kind: Kind, text: string): unknown {
   return text;
 }
 
-function parsed(option: Option, raw: unknown): string | number | boolean | Address {
+function parsed(option: Option, raw: unknown): string | number | boolean | Address | Pace {
   switch (option.kind) {
     case 'boolean':
       return typeof raw === 'boolean' ? raw : refused(option);
@@ -149,6 +159,8 @@ function parsed(option: Option, raw: unknown): string | number | boolean | Addre
       return typeof raw === 'string' || typeof raw === 'number' ? parseSize(raw) : refused(option);
     case 'duration':
       return durationOf(option, raw);
+    case 'pace':
+      return paceOf(option, raw);
     default:
       return typeof raw === 'string' ? parsedText(option, raw) : refused(option);
   }
@@ -175,6 +187,19 @@ function durationOf(option: Option, raw: unknown): number | string {
   if (raw === 0) return 0;
   if (typeof raw === 'string' && option.words?.includes(raw)) return raw;
   return typeof raw === 'string' ? parseDuration(raw) : refused(option);
+}
+
+function paceOf(option: Option, raw: unknown): Pace | string {
+  if (typeof raw === 'string' && option.words?.includes(raw)) return raw;
+  if (typeof raw === 'string' && /[0-9](ms|s|m|h)$/.test(raw)) {
+    return { intervalMs: bounded(option, parseDuration(raw)) };
+  }
+  if (typeof raw !== 'string' || !/[0-9](KiB|MiB|GiB)$/.test(raw)) refused(option);
+  const bytes = parseSize(raw);
+  const { bytesLeast, bytesMost } = option;
+  if (bytesLeast !== undefined && bytes < parseSize(bytesLeast)) throw mistake(`too small: at least ${bytesLeast}`);
+  if (bytesMost !== undefined && bytes > parseSize(bytesMost)) throw mistake(`too large: at most ${bytesMost}`);
+  return { bytes };
 }
 
 function chosen(option: Option, text: string): string {

@@ -6,6 +6,7 @@ import type { Clock } from '../edges/clock.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import type { Admission } from '../ingress/admission.ts';
 import type { Deliveries } from '../ingress/deliveries.ts';
+import type { DiskAcks } from '../ingress/disk-acks.ts';
 import type { Framer } from '../ingress/framer.ts';
 import { createFrameFramer, type FrameFramerOptions } from '../ingress/frames.ts';
 import { listenHttp } from '../ingress/http.ts';
@@ -33,6 +34,7 @@ export interface ListenerParts {
   readonly plan: ArenaPlan;
   readonly intake: Admission;
   readonly deliveries: Deliveries;
+  readonly diskAcks: DiskAcks;
   readonly clock: Clock;
   readonly log: Log;
   readonly status: () => object;
@@ -91,7 +93,9 @@ function lineFramers(
   const finder = keyFinder(parts, listener);
   const lineBytesMax = Math.min(listener.frameBytesMax, intake.eventBytesMax(stream));
   const { missingKey } = listener;
-  return () => new LineFramer({ arena, intake, stream, keyFinder: finder, missingKey, lineBytesMax, watchSender });
+  const level = listener.ack === 'memory' ? undefined : listener.ack;
+  const watched = level === undefined || watchSender === undefined ? undefined : { level, sender: watchSender };
+  return () => new LineFramer({ arena, intake, stream, keyFinder: finder, missingKey, lineBytesMax, watched });
 }
 
 function frameFramer(
@@ -104,8 +108,8 @@ function frameFramer(
   return createFrameFramer({ arena, intake, defaultStream: stream, carryBytesMax, ...acks });
 }
 
-function watchSenderOf({ deliveries }: ListenerParts): WatchSender {
-  return (options) => deliveries.watch(options);
+function watchSenderOf({ deliveries, diskAcks }: ListenerParts): WatchSender {
+  return (level, options) => (level === 'disk' ? diskAcks : deliveries).watch(options);
 }
 
 async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promise<RunningListener> {
@@ -122,7 +126,7 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
     nowUs: () => clock.nowUs(),
     files: socketFiles,
     createFrameFramer: () => frameFramer(parts, intake, stream, acks),
-    createLineFramer: lineFramers(parts, listener, stream, listener.ack === 'stream' ? watchSender : undefined),
+    createLineFramer: lineFramers(parts, listener, stream, watchSender),
     connectionsMax: listener.connectionsMax,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     idleTimeoutMs: listener.idleTimeoutMs,

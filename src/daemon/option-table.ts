@@ -37,7 +37,10 @@ function values(option: Option): string {
   const least = boundText(option, 'least');
   const most = boundText(option, 'most');
   const words = (option.words ?? []).map(code).join(', ');
-  if (least !== undefined && most !== undefined) return [`${least} .. ${most}`, words].filter(Boolean).join(', ');
+  const sizes = option.bytesLeast === undefined ? '' : `${option.bytesLeast} .. ${option.bytesMost}`;
+  if (least !== undefined && most !== undefined) {
+    return [`${least} .. ${most}`, sizes, words].filter(Boolean).join(', ');
+  }
   if (option.choices !== undefined) return option.choices.map(code).join(', ');
   return option.kind === 'boolean' ? '`true`, `false`' : formOf(option);
 }

@@ -85,10 +85,10 @@ export const listenOptions = {
     about: 'Host and port, like "127.0.0.1:7070" or "[::1]:7070"; port 0: any free one. Needed.' },
   stream: { name: 'stream', kind: 'string', pattern: '^[a-zA-Z0-9_.-]{1,128}$', form: 'the name of a [[stream]]',
     about: 'Stream of events that name none; absent: the only [[stream]].' },
-  ack: { name: 'ack', kind: 'choice', choices: ['memory', 'stream'], default: 'memory', unoffered: ['disk'], takes: ['unix', 'http'],
+  ack: { name: 'ack', kind: 'choice', choices: ['memory', 'disk', 'stream'], default: 'memory', takes: ['unix', 'http'],
     about: 'What an acknowledgement promises, unless the sender asks otherwise.' },
   ack_timeout: { name: 'ackTimeoutMs', kind: 'duration', default: '30s', least: '10ms', most: '10m', takes: ['http'],
-    about: 'How long a request of ack level "stream" waits for Kinesis; then it is told how far its events are.' },
+    about: 'How long a request of ack level "stream" or "disk" waits; then it is told how far its events are.' },
   key_field: { name: 'keyField', kind: 'string', pattern: '^[^.]+([.][^.]+)*$', form: 'a field name, or names joined by dots: "user.id"',
     about: 'Field of JSON events that is the partition key; absent: as sent, else random.' },
   missing_key: { name: 'missingKey', kind: 'choice', choices: ['random', 'refuse'], default: 'random',
@@ -123,8 +123,14 @@ export const dlqOptions = {
     about: 'Disk that the DLQ may take; beyond it events are refused.' },
   segment_bytes: { name: 'segmentBytes', kind: 'size', default: '64MiB', least: '64KiB', most: '1GiB',
     about: 'Size of one segment file; space is given back a segment at a time.' },
-  fsync: { name: 'fsyncIntervalMs', kind: 'duration', words: ['each', 'none'], default: '200ms', least: '1ms', most: '1m',
-    about: 'How often spilled events are forced to the disk: an interval, "each" write, or "none".' },
+  reserve_bytes: { name: 'reserveBytes', kind: 'size', default: '16MiB', least: 0, most: '1GiB',
+    about: 'Disk kept back for a full disk, within max_bytes (at most a sixteenth of it): it takes what was accepted before, dead letters, checkpoints.' },
+  when_full: { name: 'whenFull', kind: 'choice', choices: ['refuse', 'drop-oldest'], default: 'refuse',
+    about: 'At max_bytes: refuse what must be spilled, or drop the oldest spills, a segment at a time, never dead letters.' },
+  max_age: { name: 'maxAgeMs', kind: 'duration', least: '1s', most: '8760h',
+    about: 'Spills and dead letters that were first seen longer ago are dropped, and counted; absent: none are.' },
+  fsync: { name: 'fsync', kind: 'pace', words: ['each', 'none'], default: '200ms', least: '1ms', most: '1m', bytesLeast: '64KiB', bytesMost: '1GiB',
+    about: 'When spilled events are forced to the disk: an interval, after so many bytes ("8MiB"), "each" write, or "none".' },
   replay_share: { name: 'replayShare', kind: 'share', default: 0.5, least: 0.01, most: 0.95,
     about: 'Share of a ring that replayed events may fill.' },
 } as const satisfies Section;
@@ -137,6 +143,16 @@ export const logOptions = {
     about: 'Time between latency, ledger and backlog lines.' },
 } as const satisfies Section;
 
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const journalOptions = {
+  max_bytes: { name: 'maxBytes', kind: 'size', default: '1GiB', least: '1MiB', most: '1024GiB',
+    about: 'Disk that the journal of ack level "disk" may take; beyond it events of that level are refused.' },
+  commit_window: { name: 'commitWindowMs', kind: 'duration', default: '0', least: '0', most: '1s',
+    about: 'How long an fdatasync waits for the events of other senders; "0": not at all, while it runs they gather anyway.' },
+  ack_timeout: { name: 'ackTimeoutMs', kind: 'duration', default: '5s', least: '10ms', most: '10m',
+    about: 'A sender of ack level "disk" whose event is not on disk by then is told so, and others are refused until the disk moves.' },
+} as const satisfies Section;
+
 /** All sections in the order of the documentation. `many`: an array of tables, `[[stream]]`. */
 export const sections = {
   daemon: { many: false, options: daemonOptions },
@@ -144,6 +160,7 @@ export const sections = {
   listen: { many: true, options: listenOptions },
   breaker: { many: false, options: breakerOptions },
   dlq: { many: false, options: dlqOptions },
+  journal: { many: false, options: journalOptions },
   log: { many: false, options: logOptions },
 } as const satisfies Readonly<Record<string, { readonly many: boolean; readonly options: Section }>>;
 

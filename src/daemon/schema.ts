@@ -56,6 +56,12 @@ function valueSchema(option: Option): z.ZodType {
       return z.union([text(sizePattern), z.int().min(least).max(most)]);
     case 'duration':
       return z.union([text(durationPattern), z.literal(0), ...(option.words ?? []).map((word) => z.literal(word))]);
+    case 'pace':
+      return z.union([
+        text(durationPattern),
+        text('^[0-9]+(KiB|MiB|GiB)$'),
+        ...(option.words ?? []).map((word) => z.literal(word)),
+      ]);
     case 'choice':
       return z.enum(option.choices ?? []);
     case 'mode':

@@ -40,6 +40,11 @@ export class StateLock {
     return lock;
   }
 
+  /** The living process that has `directory`, if there is one. Changes nothing; rejects with the system's error. */
+  static async owner(files: Files, directory: string): Promise<number | undefined> {
+    return ownerOf(await new StateLock(files, directory, '').#read());
+  }
+
   /** Rejects when another daemon took the directory over in the same moment as this one. */
   async confirm(): Promise<void> {
     const text = await this.#read();

@@ -35,6 +35,8 @@ export interface TelemetryParts {
   readonly dlq: (stream: number | undefined) => DlqHoldings;
   /** Segments that earlier runs left, and how many of them are in the books. */
   readonly index: () => { readonly segments: number; readonly indexed: number };
+  readonly dlqCondition: () => object;
+  readonly journal: () => LogFields<'journal'>;
 }
 
 /** One stream's, or all streams', acknowledged and not yet delivered events. */
@@ -71,6 +73,8 @@ export class Telemetry {
     if (streams.length > 1)
       streams.forEach((stream, i) => log.info('requests', 'requests', { ...this.#requests(i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
+    const journal = this.#parts.journal();
+    if (journal.events > 0) log.info('journal', 'journal', journal);
     this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
     this.#logLatencies('main', undefined, latency.snapshotAndReset());
     log.tick();
@@ -105,7 +109,9 @@ export class Telemetry {
       state,
       uptimeMs: Math.round(nowMs() - startedMs),
       ledger: total,
+      dlq: this.#parts.dlqCondition(),
       backlog: this.#backlog(total, undefined),
+      journal: this.#parts.journal(),
       streams: Object.fromEntries(byStream),
       index: index(),
       lanes: Array.from({ length: rings.length / streams.length }, (_, lane) =>

@@ -20,6 +20,8 @@ export interface Unit {
   lastSequence: number;
   /** First-seen time of its oldest event, in microseconds. */
   oldestUs: number;
+  /** That of its youngest. */
+  newestUs: number;
   /** The segment before it is closed before this unit is written. */
   readonly startsSegment: boolean;
   /** The header of the segment that it starts has its place already. */
@@ -36,6 +38,7 @@ export function newUnit(kind: Kind, blocks: number[], startsSegment: boolean, st
     firstSequence: 0,
     lastSequence: 0,
     oldestUs: Number.POSITIVE_INFINITY,
+    newestUs: 0,
     startsSegment,
     isHeaderCounted: startsSegment,
     position: 0,

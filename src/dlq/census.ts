@@ -7,7 +7,7 @@
 import type { OpenFile } from '../edges/files.ts';
 import { type Positions, positionOf } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
-import type { Found } from './heads.ts';
+import type { Found, FoundKind } from './heads.ts';
 import { entry, Kind, type Memory, segmentHeaderBytes } from './layout.ts';
 import { quarantineRangesMax, scanBytes } from './options.ts';
 import { quarantine, setAside } from './quarantine.ts';
@@ -26,10 +26,10 @@ export interface Pass {
   readonly context: DlqContext;
   readonly streams: StreamNames;
   /** By kind and slot: sequence up to which entries are done. */
-  readonly done: Readonly<Record<Kind, readonly number[]>>;
+  readonly done: Readonly<Record<FoundKind, readonly number[]>>;
   readonly positions: Positions;
   /** By kind and slot: sequence of the last entry that was counted, so that none is counted twice. */
-  readonly counted: Record<Kind, number[]>;
+  readonly counted: Record<FoundKind, number[]>;
   /** Sequence after which this run's own begin. */
   readonly lastSequence: number;
 }
@@ -72,9 +72,10 @@ export function newPass(context: DlqContext, streams: StreamNames, positions: Po
 export function beginSegment(context: DlqContext, item: Found, memory: Memory): Reading {
   const ranges: Range[] = [];
   const begin = async (): Promise<boolean> => {
-    reading.file = await context.options.files.open(context.path(item.name), 'read');
-    reading.reader = new SegmentReader({
-      file: reading.file,
+    const file = await context.insist(() => context.options.files.open(context.path(item.name), 'read'));
+    reading.file = file;
+    const reader = new SegmentReader({
+      file,
       memory,
       window: { offset: 0, length: scanBytes },
       limit: item.file.bytes,
@@ -84,7 +85,8 @@ export function beginSegment(context: DlqContext, item: Found, memory: Memory): 
         if (ranges.length <= quarantineRangesMax) ranges.push({ from, to, cause });
       },
     });
-    return reading.reader.load();
+    reading.reader = reader;
+    return context.insist(() => reader.load());
   };
   const begun = Promise.resolve().then(begin);
   // Whoever waits for it hears of it.
@@ -112,7 +114,7 @@ export async function readSegment(pass: Pass, reading: Reading, clip: number): P
     if (item.isHeaderDamaged && file.bytes > 0) {
       ranges.unshift({ from: 0, to: Math.min(file.bytes, segmentHeaderBytes), cause: 'header' });
     }
-    countEntries: for (; loaded; loaded = await reader.load()) {
+    countEntries: for (; loaded; loaded = await context.insist(() => reader.load())) {
       while (reader.step()) {
         if (entry.sequence(memory, reader.at) >= clip) break countEntries;
         countEntry(pass, reading, contents, reader.at);
@@ -123,7 +125,10 @@ export async function readSegment(pass: Pass, reading: Reading, clip: number): P
       await setAside(context, name, `its last sequence, ${contents.lastSequence}, is beyond that of all others`);
       return undefined;
     }
-    for (const { from, to, cause } of ranges) {
+    const tail = ranges.at(-1);
+    // Zeros were written ahead of entries: nothing was lost there.
+    const isZeroed = tail?.cause === 'tail' && (await isZero(opened, memory, tail.from, tail.to));
+    for (const { from, to, cause } of isZeroed ? ranges.slice(0, -1) : ranges) {
       if (cause === 'tail') context.report({ change: 'torn', segment: name, bytes: to - from });
       await quarantine(context, item, opened, from, to, cause);
     }
@@ -159,17 +164,32 @@ function countEntry(pass: Pass, { item, memory }: Reading, contents: Contents, a
     const name = memory.buffer.toString('utf8', nameOffset, nameOffset + entry.nameLength(memory, at));
     if (sequence <= positionOf(pass.positions, name)) return;
   }
+  if (item.marks !== undefined) {
+    const name = memory.buffer.toString('utf8', nameOffset, nameOffset + entry.nameLength(memory, at));
+    if (sequence <= positionOf(item.marks, name)) return;
+  }
   contents.undone += 1;
   if (sequence <= counted[kind][slot]!) return;
   part.tally.count(stream, entry.keyLength(memory, at) + entry.dataLength(memory, at), 1);
   part.oldestUs = Math.min(part.oldestUs, entry.firstSeenUs(memory, at));
+  part.newestUs = Math.max(part.newestUs, entry.firstSeenUs(memory, at));
 }
 
 /** What one series needs of a file that was found. */
 export function partOf(context: DlqContext, item: Found, firstSequence: number): Segment {
-  const { kind, number, tag, name, file } = item;
+  const { kind, number, tag, name, file, marks } = item;
   const { streams } = context.options;
-  return { ...newSegment(kind, number, tag, firstSequence, streams.length), name, file, sealed: true };
+  return { ...newSegment(kind, number, tag, firstSequence, streams.length, marks), name, file, sealed: true };
+}
+
+async function isZero(file: OpenFile, { buffer }: Memory, from: number, to: number): Promise<boolean> {
+  for (let position = from; position < to; ) {
+    const length = await file.read(buffer, 0, Math.min(scanBytes, to - position), position);
+    if (length === 0) return false;
+    for (let index = 0; index < length; index++) if (buffer[index] !== 0) return false;
+    position += length;
+  }
+  return true;
 }
 
 async function cutTail(context: DlqContext, { name, file }: Found, bytes: number): Promise<void> {

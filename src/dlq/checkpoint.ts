@@ -49,7 +49,9 @@ export function checkpointBytes(names: Iterable<string>): number {
 /** Makes `positions` the place where the next run starts. Rejects with what the disk reported; the old one then still holds. */
 export async function writeCheckpoint(context: DlqContext, positions: Positions): Promise<void> {
   const { files, directory, clock, fsync } = context.options;
-  const memory = encode(positions, clock.nowMs());
+  const { others, byName } = positions;
+  const head = { magic: checkpointMagic, version: checkpointVersion, first: others, nowMs: clock.nowMs(), tag: 0 };
+  const memory = encodeRecords(head, byName);
   const temporary = context.path(checkpointTemporaryName);
   const file = await files.open(temporary, 'replace');
   try {
@@ -80,14 +82,27 @@ export async function readCheckpoint(files: Files, path: string): Promise<Positi
   }
 }
 
-function encode({ others, byName }: Positions, nowMs: number): Memory {
+/** What stands before the records of a checkpoint, and of a slot of a journal's marks. */
+export interface RecordsHead {
+  readonly magic: number;
+  readonly version: number;
+  /** At 8. */
+  readonly first: number;
+  readonly nowMs: number;
+  /** At 28. */
+  readonly tag: number;
+}
+
+/** A head, a position for each stream, and their checksum. */
+export function encodeRecords({ magic, version, first, nowMs, tag }: RecordsHead, byName: Positions['byName']): Memory {
   const memory = heapMemory(checkpointBytes(byName.keys()));
   const { buffer, words, floats } = memory;
-  words[0] = checkpointMagic;
-  words[1] = checkpointVersion;
-  floats[1] = others;
+  words[0] = magic;
+  words[1] = version;
+  floats[1] = first;
   floats[2] = nowMs;
   words[6] = byName.size;
+  words[7] = tag;
   let at = headerBytes;
   for (const [name, position] of byName) {
     const length = buffer.write(name, at + recordHeaderBytes);
@@ -117,7 +132,7 @@ function decode(memory: Memory, length: number): Positions | { readonly damage: 
 }
 
 /** The records before `end`; undefined when they do not fill the file. */
-function recordsOf({ buffer, words, floats }: Memory, end: number): Map<string, number> | undefined {
+export function recordsOf({ buffer, words, floats }: Memory, end: number): Map<string, number> | undefined {
   const byName = new Map<string, number>();
   let at = headerBytes;
   for (let left = words[6]!; left > 0; left--) {

@@ -85,6 +85,7 @@ export class Checkpoints {
           queue.written = Math.max(queue.written, done[index]!);
         });
       } catch (error) {
+        this.#context.reserve.saw(error);
         this.#context.report({ change: 'checkpoint_failed', ...errorFields(error) });
         this.soon();
         return;

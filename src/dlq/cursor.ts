@@ -48,6 +48,14 @@ export interface CursorParts {
   readonly onPassed: () => void;
 }
 
+interface OpenSegment {
+  readonly segment: Segment;
+  readonly file: OpenFile;
+  readonly reader: SegmentReader;
+  /** Of an earlier run's journal: its entries up to here are done. */
+  readonly markedTo: number;
+}
+
 export class ReplayCursor {
   /** Fields of the entry that `next` stepped to; offsets are the arena's, valid until the next `load`. */
   readonly stream: number;
@@ -76,12 +84,15 @@ export class ReplayCursor {
   readonly #eventBytesMax: number;
   readonly #found: Positions;
   readonly #onPassed: () => void;
-  #open: { readonly segment: Segment; readonly file: OpenFile; readonly reader: SegmentReader } | undefined;
+  #open: OpenSegment | undefined;
   /** Position of the last entry that was handed out or passed: those up to here are skipped when they appear again. */
   #done: number;
   /** Sequences up to {@link #done} that are to be handed out again, in their order, and the next of them. */
   #again: readonly number[] = [];
   #againNext = 0;
+  /** Events that were first seen before this are dropped, in microseconds; 0: none. */
+  #dropBeforeUs = 0;
+  #droppedOld = 0;
   #canUnread = false;
   #loading: Promise<boolean> | undefined;
   #closed = false;
@@ -129,6 +140,25 @@ export class ReplayCursor {
     this.#window = undefined;
   }
 
+  /** Hands out no more of its next segment, though what it has handed out of it may come back. False: it is reading now. */
+  pass(segment: Segment): boolean {
+    if (!this.letGo(segment)) return false;
+    segment.finished = true;
+    this.#done = Math.max(this.#done, segment.lastSequence);
+    this.#onPassed();
+    return true;
+  }
+
+  /** Forgets a segment that is to be removed, if it stands in it. False: it is reading now. */
+  letGo(segment: Segment): boolean {
+    if (this.#loading !== undefined) return false;
+    if (this.#open?.segment === segment) {
+      this.release();
+      this.#copies.push(this.#closeOpen());
+    }
+    return true;
+  }
+
   /**
    * Reads the next piece, overwriting the window. True: call `next` until it is false, then `load` again. False: nothing to
    * read now; the segment being written was closed and left, so that it can be removed once a checkpoint covers it.
@@ -136,6 +166,8 @@ export class ReplayCursor {
   async load(): Promise<boolean> {
     assert(this.#loading === undefined, 'one load at a time');
     this.#canUnread = false;
+    const { maxAgeMs, clock } = this.#context.options;
+    this.#dropBeforeUs = maxAgeMs === undefined ? 0 : (clock.nowMs() - maxAgeMs) * 1000;
     this.#loading = this.#load();
     try {
       return await this.#loading;
@@ -155,14 +187,16 @@ export class ReplayCursor {
       if ((isAgain && !this.#isWantedAgain(sequence)) || !this.#isOwn(reader.at, sequence)) continue;
       this.#readFields(reader.at, sequence);
       const bytes = this.keyLength + this.dataLength;
-      const isDead = this.stream < 0 || bytes > this.#eventBytesMax;
+      const isOld = this.firstSeenUs < this.#dropBeforeUs;
+      const isDead = !isOld && (this.stream < 0 || bytes > this.#eventBytesMax);
       if (isDead && !this.#moveToDeads(reader)) return false;
+      if (isOld) this.#dropOld();
       segment.tally.count(this.stream, bytes, -1);
       this.#spills.tally.count(this.stream, bytes, -1);
       this.#unreadTo = isAgain ? undefined : this.#done;
       if (isAgain) this.#againNext += 1;
       else this.#done = sequence;
-      if (!isDead) {
+      if (!isDead && !isOld) {
         this.#canUnread = true;
         this.#handedBefore = this.handedPosition;
         this.handedPosition = Math.max(this.handedPosition, sequence);
@@ -173,6 +207,7 @@ export class ReplayCursor {
       this.#onPassed();
     }
     this.#canUnread = false;
+    this.#tellOld();
     return false;
   }
   /** Undefined: the entry was handed out again. */
@@ -226,6 +261,7 @@ export class ReplayCursor {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#loading;
+    this.#tellOld();
     await this.#closeFile();
     this.release();
   }
@@ -284,7 +320,7 @@ export class ReplayCursor {
     return false;
   }
 
-  async #openNext(): Promise<{ segment: Segment; file: OpenFile; reader: SegmentReader } | undefined> {
+  async #openNext(): Promise<OpenSegment | undefined> {
     const segment = this.#nextSegment();
     if (segment === undefined) return undefined;
     const file = await this.#context.options.files.open(this.#context.path(segment.name), 'read');
@@ -297,7 +333,10 @@ export class ReplayCursor {
       payloads: true,
       onDamage: (from, to, cause) => this.#onDamage(segment, file, from, to, cause),
     });
-    return { segment, file, reader };
+    const { marks } = segment;
+    const name = this.#context.options.streams[this.stream];
+    const markedTo = marks === undefined || name === undefined ? 0 : positionOf(marks, name);
+    return { segment, file, reader, markedTo };
   }
 
   #nextSegment(): Segment | undefined {
@@ -337,8 +376,11 @@ export class ReplayCursor {
     const nameOffset = entry.nameOffset(at);
     const nameLength = entry.nameLength(arena, at);
     if (this.#streams.find(arena.buffer, nameOffset, nameLength) !== this.stream) return false;
-    if (this.stream >= 0) return true;
-    return sequence > positionOf(this.#found, arena.buffer.toString('utf8', nameOffset, nameOffset + nameLength));
+    const { segment, markedTo } = this.#open!;
+    if (this.stream >= 0) return sequence > markedTo;
+    const name = arena.buffer.toString('utf8', nameOffset, nameOffset + nameLength);
+    const isMarked = segment.marks !== undefined && sequence <= positionOf(segment.marks, name);
+    return !isMarked && sequence > positionOf(this.#found, name);
   }
 
   #readFields(at: number, sequence: number): void {
@@ -352,6 +394,19 @@ export class ReplayCursor {
     this.dataOffset = entry.dataOffset(arena, at);
     this.dataLength = entry.dataLength(arena, at);
     this.sequence = this.position = sequence;
+  }
+
+  #dropOld(): void {
+    this.#droppedOld += 1;
+    this.#context.drop(this.stream, 1, 'max_age');
+  }
+
+  /** Once per piece that is read, not per event. */
+  #tellOld(): void {
+    if (this.#droppedOld === 0) return;
+    const stream = this.#context.options.streams[this.stream] ?? '';
+    this.#context.report({ change: 'dropped', reason: 'max_age', events: this.#droppedOld, stream });
+    this.#droppedOld = 0;
   }
 
   #moveToDeads(reader: SegmentReader): boolean {
@@ -391,9 +446,8 @@ export class ReplayCursor {
     segment.finished = true;
     const { totalEvents } = segment.tally;
     if (totalEvents > 0) {
-      const { options } = this.#context;
       this.#context.report({ change: 'damaged_events', segment: segment.name, events: totalEvents });
-      if (this.stream >= 0) options.onUnreadable(this.stream, totalEvents);
+      this.#context.drop(this.stream, totalEvents, 'damaged');
       this.#spills.tally.add(segment.tally, -1);
       segment.tally.clear();
     }

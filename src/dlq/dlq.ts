@@ -2,16 +2,26 @@
  * The dead-letter queue as the daemon sees it: a series of spills for each stream, with a way back of its own, and one series
  * of dead letters, in one directory. Main thread; opened once by the daemon. `append` is on the admission path: it touches
  * memory only; all disk work is asynchronous. FORMAT.md, beside this file, describes the files and what is promised of them.
+ *
+ * Long because it is where all parts of the DLQ are put together, and the order of their beginnings and ends is its business.
  */
+import { assert } from '../base/assert.ts';
 import { BlockPool } from './blocks.ts';
 import { checkpointBytes, positionOf } from './checkpoint.ts';
 import { Checkpoints, type SpillQueue } from './checkpoints.ts';
+import { conditionOf, type DlqCondition } from './condition.ts';
 import { DlqContext } from './context.ts';
 import { ReplayCursor } from './cursor.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { DurableLogs, type DurableWatch } from './durable-logs.ts';
+import { removeMarks } from './found-marks.ts';
 import { DlqIndex, type IndexProgress } from './indexer.ts';
+import type { JournalOptions } from './journal.ts';
 import { Kind } from './layout.ts';
 import type { DlqOptions, WindowArea } from './options.ts';
 import { type Survey, survey } from './recover.ts';
+import { Reserve } from './reserve.ts';
+import { Retention } from './retention.ts';
 import type { Appended } from './series.ts';
 import { Series } from './series.ts';
 import { Space } from './space.ts';
@@ -40,15 +50,26 @@ export interface Holdings {
 /** Opens the queue in `options.directory`: sees what earlier runs left, and appends to segments of its own. */
 export async function openDlq(options: OpenDlqOptions): Promise<Dlq> {
   await options.files.makeDirectory(options.directory);
-  const context = new DlqContext(options, new BlockPool(options.blocks), new Space(options.maxBytes));
+  const context = new DlqContext(
+    options,
+    new BlockPool(options.blocks),
+    new Space(options.maxBytes, options.reserveBytes),
+  );
   context.space.usedBytes += checkpointBytes(options.streams);
   const streams = new StreamNames(options.streams);
-  const dlq = new Dlq(context, options, streams, await survey(context));
+  const found = await survey(context);
+  const reserve = new Reserve(context);
+  context.reserve = reserve;
+  await reserve.open();
+  const dlq = new Dlq(context, options, streams, found, reserve);
   await dlq.start(options.indexAtOnceBytes ?? Number.POSITIVE_INFINITY);
   return dlq;
 }
 
 export class Dlq {
+  #logs: DurableLogs | undefined;
+  readonly #names: StreamNames;
+  readonly #found: Survey;
   readonly #context: DlqContext;
   /** By stream; last that of streams that are not configured, which takes nothing new. */
   readonly #queues: readonly SpillQueue[];
@@ -56,10 +77,17 @@ export class Dlq {
   readonly #windows: WindowPool;
   readonly #checkpoints: Checkpoints;
   readonly #index: DlqIndex;
+  readonly #retention: Retention;
+  readonly #reserve: Reserve;
+  /** What an operator does with dead letters. */
+  readonly deadLetters: DeadLetters;
 
-  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Survey) {
+  constructor(context: DlqContext, options: OpenDlqOptions, streams: StreamNames, found: Survey, reserve: Reserve) {
     const names = options.streams;
     this.#context = context;
+    this.#reserve = reserve;
+    this.#names = streams;
+    this.#found = found;
     this.#windows = new WindowPool(options.replayWindows);
     this.#deads = this.#series(Kind.dead, streams);
     this.#queues = [...names, undefined].map((name, slot) => {
@@ -84,8 +112,23 @@ export class Dlq {
       context,
       streams,
       survey: found,
-      adopt: (kind, slot, segment) => (kind === Kind.dead ? this.#deads : this.#queue(slot).series).adopt(segment),
+      adopt: (kind, slot, segment) => {
+        const { writer, tally } = kind === Kind.dead ? this.#deads : this.#queue(slot).series;
+        writer.adopt(segment);
+        tally.add(segment.tally, 1);
+      },
       onFound: (stream, events) => context.options.onFound?.(stream, events),
+      onDone: () => this.#removeMarks(),
+    });
+    this.#retention = new Retention(context, this.#queues, this.#deads);
+    this.deadLetters = new DeadLetters({
+      context,
+      deads: this.#deads,
+      spills: this.#queues.map(({ series }) => series),
+      streams,
+      eventBytesMax: options.eventBytesMax,
+      windows: this.#windows,
+      flush: () => this.flush(),
     });
   }
 
@@ -105,6 +148,22 @@ export class Dlq {
 
   get indexProgress(): IndexProgress {
     return this.#index.progress;
+  }
+
+  /** Once, for events that are acknowledged when they are on disk. */
+  openJournal(options: JournalOptions, watch: DurableWatch): DurableLogs {
+    assert(this.#logs === undefined, 'there is one journal');
+    const spills = this.#queues.slice(0, -1).map(({ series }) => series);
+    this.#logs = new DurableLogs(this.#context, options, watch, spills, this.#names, () => this.flush());
+    // What a journal had may come back undelivered: it was promised to be on disk.
+    if (this.#found.hadJournal) this.#logs.mustSync();
+    return this.#logs;
+  }
+
+  /** Marks of journals of which nothing is left: as long as segments are not read, that is not known. */
+  async #removeMarks(): Promise<void> {
+    const spills = this.#queues.flatMap(({ series }) => series.writer.segments);
+    await removeMarks(this.#context, this.#found.marks, spills);
   }
 
   /**
@@ -176,7 +235,11 @@ export class Dlq {
 
   /** Bytes on disk, or about to be. */
   get diskBytes(): number {
-    return this.#context.space.usedBytes;
+    return this.#context.space.usedBytes + this.#reserve.heldBytes;
+  }
+
+  get condition(): DlqCondition {
+    return conditionOf(this.#context, this.#reserve, this.#all());
   }
 
   /** Whether spills of so many bytes, entry headers and all, would be taken now. */
@@ -207,6 +270,11 @@ export class Dlq {
     this.#checkpoints.soon();
   }
 
+  /** Names of the segments that are being written. */
+  get openSegments(): string[] {
+    return this.#all().flatMap(({ writer }) => writer.segments.filter(({ sealed }) => !sealed).map(({ name }) => name));
+  }
+
   /** True when all that was appended is as durable as the fsync policy makes it; false when the disk keeps failing. */
   async flush(): Promise<boolean> {
     this.#pushAll();
@@ -225,12 +293,19 @@ export class Dlq {
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
     await this.#index.stop();
+    await this.#retention.close();
     await this.#checkpoints.close();
     for (const { cursor } of this.#queues) await cursor.close();
     this.#pushAll();
     const closed = await Promise.all(this.#all().map(({ writer }) => writer.close()));
     const isWritten = closed.every((ok) => ok);
-    if (isWritten) await this.#checkpoints.write();
+    if (isWritten) {
+      await this.#checkpoints.write();
+      if (this.isIndexed) await this.#removeMarks();
+    }
+    for (const series of this.#all()) series.refusals.close();
+    await this.#logs?.journal.close(isWritten);
+    await this.#reserve.close();
     return isWritten;
   }
 }

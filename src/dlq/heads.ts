@@ -3,6 +3,7 @@
  * asks it of every file before anything is appended, so it reads some hundred bytes of each, and the end of a few.
  */
 import type { OpenFile } from '../edges/files.ts';
+import type { Positions } from './checkpoint.ts';
 import {
   decodeSegmentHeader,
   entry,
@@ -16,11 +17,16 @@ import {
 } from './layout.ts';
 import type { SegmentFile } from './segment.ts';
 
+/** What an earlier run left: its journal is read as its spills. */
+export type FoundKind = typeof Kind.spill | typeof Kind.dead;
+
 /** A segment file as its name, its size and its header tell it. */
 export interface Found {
   readonly name: string;
   readonly file: SegmentFile;
-  readonly kind: Kind;
+  readonly kind: FoundKind;
+  /** Of a journal: up to where its run has marked entries as done. */
+  readonly marks: Positions | undefined;
   /** In its name. */
   readonly number: number;
   /** In its header: what `continues` of another header refers to. */

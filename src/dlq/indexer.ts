@@ -40,6 +40,8 @@ export interface DlqIndexParts {
   readonly survey: Survey;
   /** A segment belongs to the series of its kind and slot from now on; only spills have slots. */
   readonly adopt: (kind: Kind, slot: number, segment: Segment) => void;
+  /** All is read. */
+  readonly onDone: () => Promise<void>;
   /** So many events of a configured stream were found. */
   readonly onFound: (stream: number, events: number) => void;
 }
@@ -107,6 +109,7 @@ export class DlqIndex {
     if (this.#stopped) return;
     this.#found = [];
     context.isIndexed = true;
+    await this.#parts.onDone();
     if (this.#spilled + this.#dead === 0) return;
     context.report({ change: 'recovered', spilled: this.#spilled, dead: this.#dead, segments: this.#kept });
   }

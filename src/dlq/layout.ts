@@ -5,7 +5,7 @@
  *  segment header, 64 bytes                           entry, 48 bytes + payload, a multiple of 8
  *   0 u32 magic "SPLS"                                 0 u32 magic "SPLE"
  *   4 u32 version                                      4 u32 payload length without padding
- *   8 u32 series: 1 spill, 2 dead                      8 u64 sequence
+ *   8 u32 series: 1 spill, 2 dead, 3 journal           8 u64 sequence
  *  12 u32 run tag                                     16 f64 first seen, microseconds since 1970
  *  16 f64 segment number                              24 u32 attempts
  *  24 f64 first sequence                              28 u8  series, u8 reason, u8 name length, u8 flags (1: hash key)
@@ -24,10 +24,13 @@ assert(endianness() === 'LE', 'segments are little-endian, and so is the machine
 
 export const formatVersion = 1;
 
-/** The two series of segments: spills go back by themselves, dead letters stay. The values stand on disk. */
-export const Kind = { spill: 1, dead: 2 } as const;
+/**
+ * The series of segments: spills go back by themselves, dead letters stay; the journal has what is in rings and was promised to
+ * be on disk, and what it holds of an ended run goes back as that run's spills. The values stand on disk.
+ */
+export const Kind = { spill: 1, dead: 2, journal: 3 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
-export const kindNames = { [Kind.spill]: 'spill', [Kind.dead]: 'dead' } as const;
+export const kindNames = { [Kind.spill]: 'spill', [Kind.dead]: 'dead', [Kind.journal]: 'journal' } as const;
 
 export const segmentHeaderBytes = 64;
 export const entryHeaderBytes = 48;

@@ -8,6 +8,7 @@
  */
 import type { OpenFile } from '../edges/files.ts';
 import { type DlqContext, errorFields } from './context.ts';
+import { Kind } from './layout.ts';
 import { quarantineRangesMax } from './options.ts';
 import type { DamageCause } from './reader.ts';
 import { asideCopiesMax, asideName, rangeName, type Segment } from './segment.ts';
@@ -27,7 +28,7 @@ export async function quarantine(
   cause: DamageCause,
 ): Promise<void> {
   segment.file.damagedRanges += 1;
-  if (segment.file.damagedRanges > quarantineRangesMax || !hasRoom(context, to - from)) {
+  if (segment.file.damagedRanges > quarantineRangesMax || !context.space.hasRoom(Kind.dead, to - from)) {
     segment.file.keep = true;
     context.report({ change: 'damaged', segment: segment.name, from, bytes: to - from, cause, kept: 'segment' });
     return;
@@ -52,6 +53,7 @@ export async function quarantine(
     context.space.usedBytes += to - from;
     context.report({ change: 'quarantined', segment: segment.name, from, bytes: to - from, cause, file: name });
   } catch (error) {
+    context.reserve.saw(error);
     segment.file.keep = true;
     const { message } = errorFields(error);
     context.report({
@@ -114,8 +116,4 @@ async function exists(context: DlqContext, name: string): Promise<boolean> {
   } catch (error) {
     return errorFields(error).code !== 'ENOENT';
   }
-}
-
-function hasRoom({ space }: DlqContext, bytes: number): boolean {
-  return space.usedBytes + bytes <= space.maxBytes;
 }

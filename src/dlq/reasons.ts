@@ -15,6 +15,10 @@ export const Reason = {
   expired: 4,
   /** It was still in memory when the daemon stopped. */
   shutdown: 5,
+  /** It was in memory when the daemon was killed, and in the journal. */
+  journalled: 6,
+  /** A dead letter that an operator sends again. */
+  operator: 7,
   /** Kinesis refuses it for good. */
   rejected: 64,
   /** Larger than the stream's record limit. */
@@ -34,6 +38,8 @@ const names: ReadonlyMap<number, string> = new Map([
   [Reason.ordered, 'ordered'],
   [Reason.expired, 'expired'],
   [Reason.shutdown, 'shutdown'],
+  [Reason.journalled, 'journalled'],
+  [Reason.operator, 'operator'],
   [Reason.rejected, 'rejected'],
   [Reason.tooLarge, 'too_large'],
   [Reason.unknownStreamOnReplay, 'unknown_stream_on_replay'],
@@ -43,4 +49,14 @@ const names: ReadonlyMap<number, string> = new Map([
 /** The stable name of a code, for logs and tools; a code of a later version reads `reason_N`. */
 export function reasonName(code: number): string {
   return names.get(code) ?? `reason_${code}`;
+}
+
+/** All names, in the order of their codes. */
+export const reasonNames: readonly string[] = [...names.values()];
+
+/** The code of a name that {@link reasonName} gives; undefined: there is none. */
+export function reasonCode(name: string): number | undefined {
+  for (const [code, known] of names) if (known === name) return code;
+  const [, digits] = /^reason_(\d{1,3})$/.exec(name) ?? [];
+  return digits !== undefined && Number(digits) < 256 ? Number(digits) : undefined;
 }

@@ -11,11 +11,13 @@
 import type { OpenFile } from '../edges/files.ts';
 import { checkpointName, checkpointTemporaryName, type Positions, readCheckpoint } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
+import { type FoundMarks, findMarks } from './found-marks.ts';
 import { type Found, headBytes, lastSequenceIn, readHead } from './heads.ts';
 import { entry, formatVersion, heapMemory, Kind, type Memory } from './layout.ts';
 import { scanBytes } from './options.ts';
 import { setAside } from './quarantine.ts';
 import { SegmentReader } from './reader.ts';
+import { reserveName } from './reserve.ts';
 import { type ParsedName, parseName } from './segment.ts';
 
 export interface Survey {
@@ -23,6 +25,10 @@ export interface Survey {
   readonly found: readonly Found[];
   /** What the last durable checkpoint covers. */
   readonly positions: Positions;
+  /** Of journals that earlier runs left. */
+  readonly marks: FoundMarks;
+  /** An earlier run has promised that events are on disk, and did not end in order. */
+  readonly hadJournal: boolean;
 }
 
 /** Files whose heads are read at one time: as many as libuv has threads, and as many again that wait for one. */
@@ -31,12 +37,14 @@ const headsAtOnce = 8;
 export async function survey(context: DlqContext): Promise<Survey> {
   const positions = await recoverPositions(context);
   context.lastSequence = Math.max(positions.others, ...positions.byName.values());
-  const heads = new Heads(context);
-  await heads.read(await listSegments(context));
+  const marks = await findMarks(context);
+  const heads = new Heads(context, marks);
+  await heads.read(await listSegments(context, marks));
   const found = heads.found.sort((a, b) => a.firstSequence - b.firstSequence || a.number - b.number);
   for (const { firstSequence } of found) context.lastSequence = Math.max(context.lastSequence, firstSequence);
   for (const item of heads.lastOnes()) await seeLastSequence(context, item);
-  return { found, positions };
+  const hadJournal = marks.names.size > 0 || found.some(({ name }) => parseName(name)?.kind === Kind.journal);
+  return { found, positions, marks, hadJournal };
 }
 
 async function recoverPositions(context: DlqContext): Promise<Positions> {
@@ -56,13 +64,14 @@ interface Named {
   readonly parsed: ParsedName;
 }
 
-async function listSegments(context: DlqContext): Promise<Named[]> {
+async function listSegments(context: DlqContext, marks: FoundMarks): Promise<Named[]> {
   const { files, directory } = context.options;
   const named: Named[] = [];
   for (const { name, kind } of await files.list(directory)) {
     const parsed = parseName(name);
     if (parsed !== undefined) context.seeSegmentNumber(parsed.number);
-    if (name === checkpointName && kind === 'file') continue;
+    const isOther = name === checkpointName || name === reserveName || marks.names.has(name);
+    if (kind === 'file' && isOther) continue;
     if (kind === 'file' && (name === checkpointTemporaryName || parsed?.form === 'partial')) {
       await context.attempt('unlink', () => files.unlink(context.path(name)));
     } else if (parsed === undefined || kind !== 'file') {
@@ -78,13 +87,15 @@ async function listSegments(context: DlqContext): Promise<Named[]> {
 class Heads {
   readonly found: Found[] = [];
   readonly #context: DlqContext;
-  /** By kind and stream: of segments that follow each other only the last one's end is of interest. */
+  readonly #marks: FoundMarks;
+  /** By series: of segments that follow each other only the last one's end is of interest. */
   readonly #latest = new Map<string, Found>();
   /** Those that do not say of which stream they are. */
   readonly #strangers: Found[] = [];
 
-  constructor(context: DlqContext) {
+  constructor(context: DlqContext, marks: FoundMarks) {
     this.#context = context;
+    this.#marks = marks;
   }
 
   async read(named: readonly Named[]): Promise<void> {
@@ -105,29 +116,35 @@ class Heads {
     const context = this.#context;
     let file: OpenFile | undefined;
     try {
-      file = await context.options.files.open(context.path(name), 'read');
-      const size = await file.size();
+      const opened = await context.insist(() => context.options.files.open(context.path(name), 'read'));
+      file = opened;
+      const size = await context.insist(() => opened.size());
       context.space.usedBytes += size;
       if (parsed.form === 'quarantine') return;
-      const { header, first } = await readHead(file, memory);
+      const { header, first } = await context.insist(() => readHead(opened, memory));
       if (header !== undefined && header.version !== formatVersion) {
         await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
         return;
       }
-      const kind = header?.kind === Kind.spill || header?.kind === Kind.dead ? header.kind : parsed.kind;
+      const told = header?.kind;
+      const kind = isKind(told) ? told : parsed.kind;
       const ownNumber = header?.number ?? parsed.number;
       if (kind !== parsed.kind || ownNumber !== parsed.number) {
         context.report({ change: 'misnamed', segment: name, number: ownNumber });
       }
       context.seeSegmentNumber(ownNumber);
-      const firstSequence = first?.sequence ?? header?.firstSequence ?? (await firstSequenceIn(file, size));
-      this.#add(first?.stream, {
+      const firstSequence = first?.sequence ?? header?.firstSequence ?? (await firstSequenceIn(context, opened, size));
+      // A journal is one series for all streams.
+      const series = kind === Kind.journal ? '' : first?.stream;
+      const tag = header?.tag;
+      this.#add(series === undefined ? undefined : `${kind} ${series}`, {
         name,
         file: { bytes: size, keep: false, damagedRanges: 0, users: 1 },
-        kind,
+        kind: kind === Kind.dead ? Kind.dead : Kind.spill,
+        marks: kind === Kind.journal && tag !== undefined ? this.#marks.byTag.get(tag) : undefined,
         number: parsed.number,
         ownNumber,
-        tag: header?.tag,
+        tag,
         firstSequence,
         continues: header?.continues ?? 0,
         isHeaderDamaged: header === undefined,
@@ -140,13 +157,12 @@ class Heads {
     }
   }
 
-  #add(stream: string | undefined, item: Found): void {
+  #add(series: string | undefined, item: Found): void {
     this.found.push(item);
-    if (stream === undefined) {
+    if (series === undefined) {
       this.#strangers.push(item);
       return;
     }
-    const series = `${item.kind} ${stream}`;
     const latest = this.#latest.get(series);
     if (latest === undefined || latest.firstSequence < item.firstSequence) this.#latest.set(series, item);
     // One is a copy of the other, and either may be the shorter one.
@@ -154,13 +170,17 @@ class Heads {
   }
 }
 
+function isKind(kind: number | undefined): kind is Kind {
+  return kind === Kind.spill || kind === Kind.dead || kind === Kind.journal;
+}
+
 /** Of a segment without its header. */
-async function firstSequenceIn(file: OpenFile, size: number): Promise<number> {
+async function firstSequenceIn(context: DlqContext, file: OpenFile, size: number): Promise<number> {
   const memory = heapMemory(scanBytes);
   const window = { offset: 0, length: scanBytes };
   const options = { file, memory, window, limit: size, tag: undefined, payloads: false, onDamage: () => undefined };
   const reader = new SegmentReader(options);
-  while (await reader.load()) {
+  while (await context.insist(() => reader.load())) {
     if (reader.step()) return entry.sequence(memory, reader.at);
   }
   return 0;
@@ -169,8 +189,10 @@ async function firstSequenceIn(file: OpenFile, size: number): Promise<number> {
 async function seeLastSequence(context: DlqContext, { name, file: { bytes }, tag }: Found): Promise<void> {
   let file: OpenFile | undefined;
   try {
-    file = await context.options.files.open(context.path(name), 'read');
-    const last = await lastSequenceIn(file, heapMemory(Math.min(bytes + 8, scanBytes)), bytes, tag);
+    const opened = await context.insist(() => context.options.files.open(context.path(name), 'read'));
+    file = opened;
+    const memory = heapMemory(Math.min(bytes + 8, scanBytes));
+    const last = await context.insist(() => lastSequenceIn(opened, memory, bytes, tag));
     context.lastSequence = Math.max(context.lastSequence, last);
   } catch (error) {
     // The index will meet it again, and set it aside.

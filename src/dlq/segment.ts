@@ -1,7 +1,8 @@
 /**
  * A segment file as the running DLQ knows it, and how its files are named. Main thread; touches no file.
  */
-import type { Kind } from './layout.ts';
+import type { Positions } from './checkpoint.ts';
+import { Kind, kindNames } from './layout.ts';
 import { type Tally, tallyOf } from './tally.ts';
 
 /** The file of a segment. One that holds entries of several streams is shared by their series, each with a {@link Segment} of its own. */
@@ -27,6 +28,10 @@ export interface Segment {
   lastSequence: number;
   /** First-seen time of its oldest event, in microseconds; not updated when that one leaves. */
   oldestUs: number;
+  /** That of its youngest; 0: not known. */
+  newestUs: number;
+  /** Of a journal that an earlier run left: up to where its entries are done, whatever the checkpoint says. */
+  readonly marks: Positions | undefined;
   /** Nothing will be written to it any more. */
   sealed: boolean;
   /** All of its spills were handed out or are lost to damage. */
@@ -41,6 +46,7 @@ export function newSegment(
   tag: number | undefined,
   firstSequence: number,
   streams: number,
+  marks?: Positions,
 ): Segment {
   return {
     name: segmentName(kind, number),
@@ -51,32 +57,39 @@ export function newSegment(
     firstSequence,
     lastSequence: 0,
     oldestUs: Number.POSITIVE_INFINITY,
+    newestUs: 0,
+    marks,
     sealed: false,
     finished: false,
     tally: tallyOf(kind, streams),
   };
 }
 
-const prefixes = { 1: 'spill', 2: 'dead' } as const;
-
 /** `spill-0000000001.seg`: sorts by number; numbers are never used twice in a directory. */
 export function segmentName(kind: Kind, number: number): string {
-  return `${prefixes[kind]}-${String(number).padStart(10, '0')}.seg`;
+  return `${kindNames[kind]}-${String(number).padStart(10, '0')}.seg`;
 }
 
 export interface ParsedName {
   readonly kind: Kind;
   readonly number: number;
-  /** `partial`: a copy into quarantine that was not finished. */
+  /** `partial`: a copy, into quarantine or in place of the segment, that was not finished. */
   readonly form: 'segment' | 'quarantine' | 'partial';
 }
 
+const kinds = { spill: Kind.spill, dead: Kind.dead, journal: Kind.journal } as const;
+
 /** What a file name says, or undefined: not ours. */
 export function parseName(name: string): ParsedName | undefined {
-  const match = /^(spill|dead)-(\d{10,15})\.seg(?:\.(?:\d{1,15}\.)?quarantine(\.tmp)?)?$/.exec(name);
+  const match = /^(spill|dead|journal)-(\d{10,15})\.seg(?:\.(?:\d{1,15}\.)?quarantine)?(\.tmp)?$/.exec(name);
   if (match === null) return undefined;
   const form = match[3] !== undefined ? 'partial' : name.endsWith('.seg') ? 'segment' : 'quarantine';
-  return { kind: match[1] === 'spill' ? 1 : 2, number: Number(match[2]), form };
+  return { kind: kinds[match[1] as keyof typeof kinds], number: Number(match[2]), form };
+}
+
+/** What is to take the place of a segment, while it is written. */
+export function partialName(segment: string): string {
+  return `${segment}.tmp`;
 }
 
 /** The file that keeps the damaged range which starts at `position`, a multiple of 8. */

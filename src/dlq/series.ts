@@ -4,6 +4,8 @@
  *
  * An entry is laid out straight into a block of the arena. A block goes to the {@link SegmentWriter} when it is full, when
  * its oldest entry has waited {@link lingerMs} and the disk is not behind, or when somebody waits for it.
+ *
+ * Long because an entry's way into a block, or into several, is spelled out without allocating.
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
@@ -15,14 +17,13 @@ import {
   entryBytes,
   entryHeaderBytes,
   hashKeyBytes,
-  kindNames,
   padded,
   sealEntryHeader,
   segmentHeaderBytes,
   writeEntryHeader,
 } from './layout.ts';
 import { lingerMs } from './options.ts';
-import type { Segment } from './segment.ts';
+import { Refusals } from './refusals.ts';
 import type { StreamNames } from './streams.ts';
 import { type Tally, tallyOf } from './tally.ts';
 import { SegmentWriter } from './writer.ts';
@@ -38,28 +39,41 @@ export const Appended = {
 } as const;
 export type Appended = (typeof Appended)[keyof typeof Appended];
 
+/** What the journal has otherwise than the other series. */
+interface OwnWays {
+  /** Told before the first entry of a segment gets its sequence. Given: half-full blocks wait until they are pushed. */
+  readonly onSegment?: () => void;
+}
+
 export class Series {
   readonly kind: Kind;
   readonly writer: SegmentWriter;
+  readonly refusals: Refusals;
   /** Events of this series in the queue. */
   readonly tally: Tally;
   readonly #context: DlqContext;
   readonly #streams: StreamNames;
   /** Frees blocks that the other series holds half full. */
   readonly #onPressure: () => void;
+  /** Sequence of the last entry that was taken; 0: none was in this run. */
+  lastSequence = 0;
   #current: Unit | undefined;
   /** Bytes of the segment that the current unit belongs to, as far as it is filled. */
   #segmentBytes = Number.POSITIVE_INFINITY;
+  /** Set for ever where half-full blocks wait for nobody's timer. */
   #lingering = false;
-  #wasFull = false;
+  readonly #onSegment: (() => void) | undefined;
 
-  constructor(kind: Kind, context: DlqContext, streams: StreamNames, onPressure: () => void) {
+  constructor(kind: Kind, context: DlqContext, streams: StreamNames, onPressure: () => void, own: OwnWays = {}) {
     this.kind = kind;
     this.writer = new SegmentWriter(kind, context);
     this.tally = tallyOf(kind, context.options.streams.length);
     this.#context = context;
     this.#streams = streams;
     this.#onPressure = onPressure;
+    this.refusals = new Refusals(kind, context, this.writer);
+    this.#onSegment = own.onSegment;
+    this.#lingering = own.onSegment !== undefined;
   }
 
   /**
@@ -81,9 +95,11 @@ export class Series {
   ): Appended {
     const length = stream < 0 ? nameLength : this.#streams.length(stream);
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
-    if (this.writer.failing || !this.#context.space.hasRoom(this.kind, total)) return this.#refuse();
+    if (this.refusals.has(total)) return this.refusals.refuse(total) ? Appended.busy : Appended.full;
     const unit = this.#unitFor(total);
-    if (unit === undefined) return Appended.busy;
+    // Blocks that wait for a disk that fails may wait for long, whichever series they are of.
+    if (unit === undefined)
+      return this.#context.isDiskFailing && !this.refusals.refuse(total) ? Appended.full : Appended.busy;
 
     const { arena } = this.#context.options;
     const sequence = ++this.#context.lastSequence;
@@ -120,20 +136,17 @@ export class Series {
     return Appended.ok;
   }
 
-  /** Takes over a segment that an earlier run left; they come in the order of their sequences. */
-  adopt(segment: Segment): void {
-    const { segments } = this.writer;
-    const before = segments.findLastIndex(({ firstSequence }) => firstSequence <= segment.firstSequence);
-    segments.splice(before + 1, 0, segment);
-    this.tally.add(segment.tally, 1);
-  }
-
   /** Gives the half-full block to the writer. */
   push(): void {
     const unit = this.#current;
     if (unit === undefined) return;
     this.#current = undefined;
     this.writer.push(unit);
+  }
+
+  /** Something was taken that its writer has not got. */
+  get hasUnpushed(): boolean {
+    return this.#current !== undefined;
   }
 
   /** First-seen time of the oldest event, in microseconds; infinite when there is none. Exact to the segment. */
@@ -157,16 +170,6 @@ export class Series {
     return this.writer.rotateWhenIdle();
   }
 
-  #refuse(): Appended {
-    if (!this.#wasFull) {
-      this.#wasFull = true;
-      const { usedBytes, maxBytes } = this.#context.space;
-      const cause = this.writer.failing ? 'disk' : 'max_bytes';
-      this.#context.report({ change: 'full', series: kindNames[this.kind], cause, usedBytes, maxBytes });
-    }
-    return Appended.full;
-  }
-
   /** The unit that an entry of `total` bytes goes into; undefined when no block is free. */
   #unitFor(total: number): Unit | undefined {
     const { blockBytes, count } = this.#context.pool;
@@ -180,7 +183,9 @@ export class Series {
       this.#onPressure();
       return undefined;
     }
+    if (this.#context.space.isTight(this.#context.roomBytes)) this.#context.makeRoom();
     if (rotate) {
+      this.#onSegment?.();
       this.#segmentBytes = segmentHeaderBytes;
       this.#context.space.usedBytes += segmentHeaderBytes;
     }
@@ -190,17 +195,15 @@ export class Series {
 
   #account(unit: Unit, stream: number, sequence: number, firstSeenUs: number, total: number, bytes: number): void {
     if (unit.length === 0) unit.firstSequence = sequence;
-    unit.lastSequence = sequence;
+    unit.lastSequence = this.lastSequence = sequence;
     unit.length += total;
     if (firstSeenUs < unit.oldestUs) unit.oldestUs = firstSeenUs;
+    if (firstSeenUs > unit.newestUs) unit.newestUs = firstSeenUs;
     unit.tally.count(stream, bytes, 1);
     this.tally.count(stream, bytes, 1);
     this.#segmentBytes += total;
     this.#context.space.usedBytes += total;
-    if (this.#wasFull) {
-      this.#wasFull = false;
-      this.#context.report({ change: 'room', series: kindNames[this.kind] });
-    }
+    this.refusals.over();
     if (unit.blocks.length > 1) this.push();
     else if (!this.#lingering) this.#linger();
   }

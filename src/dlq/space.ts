@@ -1,29 +1,53 @@
 /**
- * How many bytes the DLQ has on disk or is about to write, against `dlq.max_bytes`. Main thread; both series share it.
+ * How many bytes the DLQ has on disk or is about to write, against `dlq.max_bytes`. Main thread; all series share it.
  *
+ * ```
+ *   0 ───────────────────────────── spills ─┬─ dead letters only ─┬─ reserve ─┐ max_bytes
+ *                                           └ a sixteenth, at most 64 MiB     └ reserve.ts
+ * ```
  * Spills stop a little earlier than dead letters: an event that cannot be delivered must still find room when a long outage
- * has filled the queue. Nothing here touches the disk.
+ * has filled the queue. While the reserve is in use because the disk itself is full, they stop altogether: what it has left is
+ * for what was accepted before, for dead letters and for checkpoints. Nothing here touches the disk.
  */
 
 import { Kind, segmentHeaderBytes } from './layout.ts';
-import { deadReserveBytesMax, deadReserveShare } from './options.ts';
+import { deadReserveBytesMax, deadReserveShare, reserveShareMax } from './options.ts';
 
 export class Space {
   readonly maxBytes: number;
+  /** What the reserve takes of {@link maxBytes}, held or not. */
+  readonly reserveBytes: number;
+  readonly #deadMaxBytes: number;
   readonly #spillMaxBytes: number;
+  /** Of all files but the reserve. */
   usedBytes = 0;
+  /** The disk has no room for more, whatever `max_bytes` says. */
+  isDiskFull = false;
   #isLifted = false;
 
-  constructor(maxBytes: number) {
+  /** `reserveBytes`: as asked for; a small queue has a smaller one. */
+  constructor(maxBytes: number, reserveBytes = 0) {
     this.maxBytes = maxBytes;
-    this.#spillMaxBytes = maxBytes - Math.min(maxBytes * deadReserveShare, deadReserveBytesMax);
+    this.reserveBytes = Math.min(reserveBytes, Math.floor(maxBytes * reserveShareMax));
+    this.#deadMaxBytes = maxBytes - this.reserveBytes;
+    this.#spillMaxBytes = this.#deadMaxBytes - Math.min(maxBytes * deadReserveShare, deadReserveBytesMax);
   }
 
   /** True when an entry of `bytes` and the header of a new segment would still fit. */
   hasRoom(kind: Kind, bytes: number): boolean {
     if (this.#isLifted) return true;
-    const limit = kind === Kind.spill ? this.#spillMaxBytes : this.maxBytes;
-    return this.usedBytes + bytes + segmentHeaderBytes <= limit;
+    if (kind === Kind.dead) return this.usedBytes + bytes + segmentHeaderBytes <= this.#deadMaxBytes;
+    return !this.isDiskFull && this.usedBytes + bytes + segmentHeaderBytes <= this.#spillMaxBytes;
+  }
+
+  /** Less than `bytes` are left for spills. */
+  isTight(bytes: number): boolean {
+    return !this.#isLifted && this.usedBytes + bytes > this.#spillMaxBytes;
+  }
+
+  /** Most that spills may fill. */
+  get spillMaxBytes(): number {
+    return this.#spillMaxBytes;
   }
 
   /** From now on there is room for everything. */

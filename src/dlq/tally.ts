@@ -10,7 +10,7 @@ const none = new Float64Array(0);
 
 /** What a segment, a write or a series of this kind counts with. */
 export function tallyOf(kind: Kind, streams: number): Tally {
-  return new Tally(kind === Kind.spill ? 0 : streams + 1);
+  return new Tally(kind === Kind.spill ? undefined : streams);
 }
 
 export class Tally {
@@ -19,10 +19,10 @@ export class Tally {
   totalEvents = 0;
   totalBytes = 0;
 
-  /** `slots` 0: totals only. */
-  constructor(slots: number) {
-    this.events = slots === 0 ? none : new Float64Array(slots);
-    this.bytes = slots === 0 ? none : new Float64Array(slots);
+  /** `streams` undefined: totals only. */
+  constructor(streams: number | undefined) {
+    this.events = streams === undefined ? none : new Float64Array(streams + 1);
+    this.bytes = streams === undefined ? none : new Float64Array(streams + 1);
   }
 
   /** Adds one event (`sign` 1) or takes it away (-1); `stream` -1 is one that is not configured. */

@@ -8,9 +8,13 @@
  *                                     on disk goes, with its old sequences, into a new segment that `continues` it
  * ```
  *
- * A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
+ * A sync that takes long holds up nothing but what waits for it: meanwhile the open segment grows beyond its size, rather than
+ * have what comes next wait. A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
  * tries it waits, longer each time. It drops nothing: only units whose memory was reclaimed between write and sync (never
  * under policy "each") stay behind in the failed segment, and are reported as being at risk.
+ *
+ * With `zeroAheadBytes` small writes go over zeros: where a file does not grow, an fdatasync has no metadata to write, and takes
+ * half the time (bench/journal-commit). One in many writes and syncs the zeros for those behind it. Recovery knows them.
  *
  * Long because its states (queue, unsynced, settled, poisoned) are one machine, and must be read together.
  */
@@ -18,26 +22,59 @@ import type { OpenFile } from '../edges/files.ts';
 import type { Unit } from './blocks.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { encodeSegmentHeader, formatVersion, type Kind, kindNames, segmentHeaderBytes } from './layout.ts';
-import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin } from './options.ts';
+import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin, stallMs } from './options.ts';
 import { newSegment, type Segment } from './segment.ts';
+import { Trouble } from './trouble.ts';
+
+/** Who waits for entries to be on disk, whatever the policy. */
+export interface WriterWatch {
+  /** All entries up to `sequence` are on disk. */
+  durable(sequence: number): void;
+  /** Those up to `sequence` that are not on disk never will be known to be: their segment failed, and their memory is gone. */
+  lost(sequence: number): void;
+  /** An fdatasync took so long. */
+  synced(tookMs: number): void;
+  /** Nothing is being written or synced. */
+  idle(): void;
+}
+
+/** Larger writes than this share of the zeros go to the end of the file: they would write them more often than it saves. */
+const writesPerZeros = 16;
+
+interface OpenSegment {
+  readonly segment: Segment;
+  readonly file: OpenFile;
+  /** Its name is on disk, too. */
+  isNamed: boolean;
+  /** Position up to which the file has bytes or zeros. */
+  zeroedTo: number;
+}
 
 export class SegmentWriter {
+  watch: WriterWatch | undefined;
   /** All segments of the series, oldest first; the last one may still be open. */
   readonly segments: Segment[] = [];
   readonly #kind: Kind;
   readonly #context: DlqContext;
   readonly #queue: Unit[] = [];
   readonly #unsynced: Unit[] = [];
-  #open: { readonly segment: Segment; readonly file: OpenFile } | undefined;
+  #open: OpenSegment | undefined;
   #syncing: Promise<void> | undefined;
+  #syncStartMs = 0;
+  /** Bytes written since the last sync began. */
+  #unsyncedBytes = 0;
   /** Why the open segment must not be used any more. */
   #poison: { readonly error: unknown } | undefined;
+  #zeros: Buffer | undefined;
   #syncDue = false;
+  /** Units, counted from the start, that somebody wants to be on disk soon. */
+  #wantedUnits = 0;
   #cancelSyncTimer: (() => void) | undefined;
   #rotateWhenIdle = false;
   /** Number of the segment that the next one continues. */
   #continues = 0;
   #failures = 0;
+  readonly #trouble: Trouble;
   #draining: Promise<void> | undefined;
   /** Something happened since the drain last looked. */
   #pumped = false;
@@ -51,7 +88,18 @@ export class SegmentWriter {
   constructor(kind: Kind, context: DlqContext) {
     this.#kind = kind;
     this.#context = context;
+    context.writers.push(this);
+    this.#trouble = new Trouble(context, {
+      names: { begins: 'failing', lasts: 'still_failing', ends: 'recovered' },
+      fields: () => ({ series: kindNames[kind], failures: this.#failures }),
+    });
     context.pool.onDry(() => this.#reclaim());
+  }
+
+  /** Takes over a segment that an earlier run left; they come in the order of their sequences. */
+  adopt(segment: Segment): void {
+    const before = this.segments.findLastIndex(({ firstSequence }) => firstSequence <= segment.firstSequence);
+    this.segments.splice(before + 1, 0, segment);
   }
 
   /** The disk has refused several writes in a row. */
@@ -59,9 +107,24 @@ export class SegmentWriter {
     return this.#failures >= failuresUntilFull;
   }
 
+  /** The last write or sync failed. */
+  get isInTrouble(): boolean {
+    return this.#failures > 0;
+  }
+
   /** What is pushed now would wait for the disk. */
   get isBehind(): boolean {
     return this.#queue.length > 0;
+  }
+
+  /** Nothing is being written or synced: what is pushed now is on disk after one of each. */
+  get isIdle(): boolean {
+    return this.#draining === undefined && this.#syncing === undefined;
+  }
+
+  /** Bytes of all of its segments. */
+  get bytes(): number {
+    return this.segments.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** First-seen time of the oldest event that waits for the disk, in microseconds; infinite when none waits. */
@@ -85,13 +148,22 @@ export class SegmentWriter {
     this.pump();
   }
 
-  /** Resolves to true when all that was pushed is as durable as the policy makes it, to false when the disk keeps failing. */
+  /**
+   * Resolves to true when all that was pushed is as durable as the policy makes it; to false when the disk keeps failing, or may
+   * have lost what it had taken.
+   */
   settled(): Promise<boolean> {
     if (this.#settledUnits === this.#pushedUnits) return Promise.resolve(true);
     return new Promise((resolve) => {
       this.#settleWaiters.push({ target: this.#pushedUnits, resolve });
       this.pump();
     });
+  }
+
+  /** All that was pushed shall be on disk soon; {@link watch} is told. */
+  syncSoon(): void {
+    this.#wantedUnits = this.#pushedUnits;
+    this.pump();
   }
 
   /** Resolves when all that was pushed can be read from its segment, or a write has failed. */
@@ -119,6 +191,7 @@ export class SegmentWriter {
     this.#stopped = !settled;
     await this.#draining;
     this.#cancelSyncTimer?.();
+    this.#trouble.close();
     const open = this.#open;
     if (open !== undefined) await this.#context.attempt('close', () => open.file.close());
     return settled;
@@ -141,6 +214,7 @@ export class SegmentWriter {
       }
     }
     this.#draining = undefined;
+    if (this.#syncing === undefined) this.watch?.idle();
   }
 
   /** One write or rotation; false when there is nothing to do. Throws what the disk reported. */
@@ -152,10 +226,13 @@ export class SegmentWriter {
       const waiters = this.#writtenWaiters.splice(0);
       for (const resolve of waiters) resolve();
       if (!this.#rotateWhenIdle || this.#open === undefined) return waiters.length > 0;
-      await this.#seal();
-      return true;
+      return this.#seal();
     }
-    if (unit.startsSegment && this.#open !== undefined && this.#open.segment.lastSequence > 0) await this.#seal();
+    const mustSeal = unit.startsSegment && this.#open !== undefined && this.#open.segment.lastSequence > 0;
+    if (mustSeal && !(await this.#seal()) && unit.isHeaderCounted) {
+      unit.isHeaderCounted = false;
+      this.#context.space.usedBytes -= segmentHeaderBytes;
+    }
     await this.#write(unit);
     return true;
   }
@@ -166,6 +243,7 @@ export class SegmentWriter {
     const { segment, file } = this.#open;
     let position = segment.bytes;
     unit.position = position;
+    await this.#zeroAhead(position, unit.length);
     for (let index = 0, left = unit.length; left > 0; index++) {
       const length = Math.min(left, blocks.length);
       await file.write(arena.buffer, unit.blocks[index]!, length, position);
@@ -175,12 +253,16 @@ export class SegmentWriter {
     segment.bytes = segment.file.bytes = position;
     segment.lastSequence = unit.lastSequence;
     segment.oldestUs = Math.min(segment.oldestUs, unit.oldestUs);
+    segment.newestUs = Math.max(segment.newestUs, unit.newestUs);
     segment.tally.add(unit.tally, 1);
     this.#queue.shift();
     this.#unsynced.push(unit);
-    if (fsync.kind === 'none') this.#settle(1);
+    const { syncs } = this.#context;
+    this.#unsyncedBytes += unit.length;
+    if (fsync.kind === 'bytes' && this.#unsyncedBytes >= fsync.bytes) this.#syncDue = true;
+    if (syncs === 'none') this.#settle(1);
     // What is written may be reclaimed: who waits for a block must not wait for the sync.
-    if (fsync.kind === 'interval') this.#context.pool.wake();
+    else if (syncs !== 'each') this.#context.pool.wake();
     if (fsync.kind === 'interval' && this.#cancelSyncTimer === undefined) {
       this.#cancelSyncTimer = this.#context.options.clock.after(fsync.intervalMs, () => {
         this.#cancelSyncTimer = undefined;
@@ -190,7 +272,21 @@ export class SegmentWriter {
     }
   }
 
-  async #create(unit: Unit): Promise<{ segment: Segment; file: OpenFile }> {
+  async #zeroAhead(position: number, length: number): Promise<void> {
+    const open = this.#open!;
+    const { zeroAheadBytes = 0 } = this.#context.options;
+    if (length > zeroAheadBytes / writesPerZeros || position + length <= open.zeroedTo) return;
+    this.#zeros ??= Buffer.alloc(zeroAheadBytes);
+    try {
+      await open.file.write(this.#zeros, 0, zeroAheadBytes, position);
+      open.zeroedTo = position + zeroAheadBytes;
+    } catch {
+      // There may be room for the entries alone; whether there is, their own write tells.
+      open.zeroedTo = Number.POSITIVE_INFINITY;
+    }
+  }
+
+  async #create(unit: Unit): Promise<OpenSegment> {
     const { options, space, tag } = this.#context;
     const { firstSequence } = unit;
     const segment = newSegment(
@@ -213,7 +309,6 @@ export class SegmentWriter {
         continues: this.#continues,
       });
       await file.write(header, 0, header.length, 0);
-      if (options.fsync.kind !== 'none') await options.files.syncDirectory(options.directory);
     } catch (error) {
       await this.#context.attempt('close', () => file.close());
       await this.#context.attempt('unlink', () => options.files.unlink(path));
@@ -223,25 +318,33 @@ export class SegmentWriter {
     if (unit.isHeaderCounted) unit.isHeaderCounted = false;
     else space.usedBytes += segmentHeaderBytes;
     this.segments.push(segment);
-    return { segment, file };
+    return { segment, file, isNamed: false, zeroedTo: segmentHeaderBytes };
   }
 
   #syncIfWanted(): void {
     if (this.#unsynced.length === 0 || this.#syncing !== undefined) return;
-    const { kind } = this.#context.options.fsync;
+    const written = this.#settledUnits + this.#unsynced.length;
     const awaited = this.#settleWaiters[0]?.target ?? Number.POSITIVE_INFINITY;
-    const wanted = this.#syncDue || this.#failures > 0 || awaited <= this.#settledUnits + this.#unsynced.length;
-    if (kind === 'each' || wanted) void this.#startSync();
+    const isAwaited = awaited <= written || (this.#wantedUnits > this.#settledUnits && this.#wantedUnits <= written);
+    const isDue = this.#syncDue || this.#failures > 0 || isAwaited;
+    if (this.#context.syncs === 'each' || isDue) void this.#startSync();
   }
 
   /** Syncs beside the writes that follow; covers the units written so far. */
   #startSync(): Promise<void> {
     const units = this.#unsynced.length;
+    const { lastSequence } = this.#unsynced[units - 1]!;
+    const { clock } = this.#context.options;
+    const startMs = clock.nowMs();
     this.#syncDue = false;
-    this.#syncing = this.#open!.file.sync().then(
+    this.#unsyncedBytes = 0;
+    this.#syncStartMs = startMs;
+    this.#syncing = this.#sync().then(
       () => {
         this.#syncing = undefined;
         this.#settle(units);
+        this.watch?.synced(clock.nowMs() - startMs);
+        this.watch?.durable(lastSequence);
         this.pump();
       },
       (error: unknown) => {
@@ -251,6 +354,27 @@ export class SegmentWriter {
       },
     );
     return this.#syncing;
+  }
+
+  async #sync(): Promise<void> {
+    const open = this.#open!;
+    await open.file.sync();
+    if (open.isNamed) return;
+    const { files, directory } = this.#context.options;
+    await files.syncDirectory(directory);
+    open.isNamed = true;
+  }
+
+  /** As {@link #syncAll}, but not longer than {@link stallMs} per sync; false: the disk is too slow for that. */
+  async #syncAllSoon(): Promise<boolean> {
+    while (this.#unsynced.length > 0 && this.#poison === undefined) {
+      const syncing = this.#syncing ?? this.#startSync();
+      const leftMs = this.#syncStartMs + stallMs - this.#context.options.clock.nowMs();
+      if (leftMs <= 0) return false;
+      await Promise.race([syncing, this.#context.delay(leftMs)]);
+    }
+    if (this.#poison !== undefined) throw this.#poison.error;
+    return true;
   }
 
   /** Waits until all written units are synced; throws when a sync fails. */
@@ -263,7 +387,7 @@ export class SegmentWriter {
     for (const unit of this.#unsynced.splice(0, units)) this.#context.pool.giveBack(unit);
     this.#settledUnits += units;
     if (this.#failures > 0) {
-      this.#context.report({ change: 'recovered', series: kindNames[this.#kind], failures: this.#failures });
+      this.#trouble.over();
       this.#failures = 0;
       this.#context.pool.wake();
     }
@@ -272,24 +396,28 @@ export class SegmentWriter {
     }
   }
 
-  async #seal(): Promise<void> {
+  /** Closes the open segment. False: a sync takes long, and the segment stays open rather than let what follows wait for it. */
+  async #seal(): Promise<boolean> {
     this.#rotateWhenIdle = false;
     const { segment, file } = this.#open!;
-    await this.#syncAll();
+    if (!(await this.#syncAllSoon())) {
+      for (const resolve of this.#sealWaiters.splice(0)) resolve();
+      return false;
+    }
     this.#open = undefined;
     this.#continues = 0;
     segment.sealed = true;
     await this.#context.attempt('close', () => file.close());
     this.#context.report({ change: 'segment_sealed', segment: segment.name, bytes: segment.bytes });
     for (const resolve of this.#sealWaiters.splice(0)) resolve();
+    return true;
   }
 
   /** Gives up the open segment, takes back what is not known to be on disk, and waits before the next try. */
   async #retire(error: unknown): Promise<void> {
     this.#failures += 1;
-    if (this.#failures === 1) {
-      this.#context.report({ change: 'failing', series: kindNames[this.#kind], ...errorFields(error) });
-    }
+    this.#trouble.met(() => errorFields(error));
+    this.#context.reserve.saw(error);
     if (this.#open !== undefined) await this.#abandonOpen();
     for (const resolve of [...this.#writtenWaiters.splice(0), ...this.#sealWaiters.splice(0)]) resolve();
     if (this.failing) this.#context.pool.wake();
@@ -325,6 +453,9 @@ export class SegmentWriter {
     if (atRisk.length > 0) {
       const events = atRisk.reduce((sum, unit) => sum + unit.tally.totalEvents, 0);
       this.#context.report({ change: 'at_risk', segment: segment.name, events });
+      // Whoever waits, waits for these too.
+      for (const { resolve } of this.#settleWaiters.splice(0)) resolve(false);
+      this.watch?.lost(atRisk.at(-1)!.lastSequence);
     }
     const first = kept[0];
     if (first === undefined) return;
@@ -336,7 +467,7 @@ export class SegmentWriter {
 
   /** Gives back the memory of the oldest unit that is written but not synced. */
   #reclaim(): boolean {
-    if (this.#context.options.fsync.kind === 'each') return false;
+    if (this.#context.syncs === 'each') return false;
     const unit = this.#unsynced.find(({ blocks }) => blocks.length > 0);
     if (unit === undefined) return false;
     this.#context.pool.giveBack(unit);

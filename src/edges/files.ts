@@ -42,6 +42,10 @@ export interface Files {
   unlink(path: string): Promise<void>;
   /** Makes names that were created, renamed or removed in the directory survive a power cut. */
   syncDirectory(path: string): Promise<void>;
+  /** Length of a file, and bytes that the disk holds for it: fewer where it has holes. */
+  measure(path: string): Promise<{ readonly bytes: number; readonly storedBytes: number }>;
+  /** Bytes that files in the directory may still take, as far as the file system tells an ordinary user. */
+  freeBytes(path: string): Promise<number>;
 }
 
 /** A link must not lead elsewhere; a pipe put in place of a file must not block the open. */
@@ -90,7 +94,18 @@ export const realFiles: Files = {
       await handle.close();
     }
   },
+  async measure(path) {
+    const { size, blocks } = await promises.lstat(path);
+    return { bytes: size, storedBytes: blocks * statBlockBytes };
+  },
+  async freeBytes(path) {
+    const { bavail, bsize } = await promises.statfs(path);
+    return bavail * bsize;
+  },
 };
+
+/** What stat(2) counts blocks in, whatever the file system's own are. */
+const statBlockBytes = 512;
 
 class RealFile implements OpenFile {
   readonly #handle: promises.FileHandle;

@@ -73,8 +73,27 @@ export interface EntryWatch {
   /** Further flags of the next event's entry. */
   readonly flags: number;
   mayEnter(ring: number): boolean;
-  /** Event in `ring` (as in {@link AdmissionParts.rings}); its entry ends before `position`. */
-  entered(ring: number, position: number): void;
+  /**
+   * The event is in `ring` (as in {@link AdmissionParts.rings}), and its entry ends before `position`; the rest as of `offer`.
+   * Otherwise than `Verdict.ring`: it must not be, and is taken back.
+   */
+  entered(
+    ring: number,
+    position: number,
+    stream: number,
+    keyOffset: number,
+    keyLength: number,
+    dataOffset: number,
+    dataLength: number,
+    ehkOffset: number,
+    timeUs: number,
+  ): Verdict;
+  /** Given where the sender cannot be served now: a refusal, before anything is looked at. */
+  verdictOn?(stream: number): Verdict;
+  /** Given where it wants to know: the event that was judged last went into the DLQ. */
+  spilled?(stream: number): void;
+  /** Given where it blocks for reasons of its own. */
+  whenRoom?(stream: number, resume: () => void): void;
 }
 
 export interface AdmissionParts {
@@ -97,6 +116,9 @@ export interface AdmissionParts {
 }
 
 export class Admission implements Intake {
+  /** Set by who wants {@link onCommit} to be called once, behind the next commit. */
+  isCommitDue = false;
+  onCommit: (() => void) | undefined;
   readonly #parts: AdmissionParts;
   readonly #arena: Arena;
   readonly #lanes: number;
@@ -161,12 +183,26 @@ export class Admission implements Intake {
     const place = this.#rings[index] as AdmissionRing;
     if (this.#diverted[index] === 0) {
       const watch = this.#watch;
-      if (watch?.mayEnter(index) === false) return Verdict.blocked;
-      const flags = watch === undefined ? 0 : watch.flags;
+      let flags = 0;
+      let before = 0;
+      if (watch !== undefined) {
+        if (!watch.mayEnter(index)) return Verdict.blocked;
+        flags = watch.flags;
+        before = place.ring.position();
+      }
       if (
         this.#enter(place.ring, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs, flags) !== 0
       ) {
-        if (watch !== undefined) watch.entered(index, place.ring.position());
+        if (watch !== undefined) {
+          const end = place.ring.position();
+          const verdict = watch.entered(
+            index, end, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs,
+          ); // biome-ignore format: one line of arguments
+          if (verdict !== Verdict.ring) {
+            place.ring.unclaim(before);
+            return verdict === Verdict.blocked ? verdict : this.#refused(stream, verdict);
+          }
+        }
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
@@ -241,6 +277,10 @@ export class Admission implements Intake {
 
   commit(): void {
     for (const { ring } of this.#rings) if (ring.publish()) ring.wake();
+    if (this.isCommitDue) {
+      this.isCommitDue = false;
+      this.onCommit?.();
+    }
     if (this.#uncommitted > 0) {
       this.#parts.published(this.#parts.clock.nowUs() - this.#uncommittedUs, this.#uncommitted);
       this.#uncommitted = 0;

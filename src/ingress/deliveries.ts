@@ -18,6 +18,7 @@ import { flagReceipt } from '../ring/layout.ts';
 import type { RingProducer } from '../ring/producer.ts';
 import { Wanted } from '../ring/wanted.ts';
 import type { Admission, EntryWatch } from './admission.ts';
+import { Verdict } from './intake.ts';
 import { RingWatch } from './ring-watch.ts';
 import { type Fate, Watch } from './watch.ts';
 import { WatchedIntake, type WatchOptions } from './watched-intake.ts';
@@ -112,6 +113,7 @@ export class Deliveries {
         this.#watches[ring]?.add(position, watch, watch.judged + 1);
         this.#count++;
         this.#want(this.#wanted | Wanted.tails | (watch.judged < watch.receiptsMax ? Wanted.receipts : 0));
+        return Verdict.ring;
       },
     };
   }

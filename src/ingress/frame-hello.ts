@@ -8,7 +8,7 @@ import { type Refusal, refusals, Verdict } from './intake.ts';
 
 export type Hello =
   | { readonly kind: 'unfinished' }
-  /** `next`: offset behind the hello. An empty `streamName`: the listener's default. `ackLevel`: memory, stream, or the default. */
+  /** `next`: offset behind the hello. An empty `streamName`: the listener's default. `ackLevel`: memory, disk, stream, or the default. */
   | {
       readonly kind: 'hello';
       readonly streamName: string;
@@ -33,7 +33,7 @@ export function readHello(arena: Arena, start: number, end: number): Hello {
     return refused('bad_version', `protocol version ${version} is not spoken here; use ${protocolVersion}`);
   }
   const ackLevel = buffer.readUInt8(start + 5);
-  const isLevel = ackLevel === AckLevel.memory || ackLevel === AckLevel.stream || ackLevel === ackLevelDefault;
+  const isLevel = ackLevel <= AckLevel.stream || ackLevel === ackLevelDefault;
   if (!isLevel) return { kind: 'refused', refusal: refusalOf(Verdict.ackLevel) };
   const nameBytes = buffer.readUInt8(start + 6);
   const flags = buffer.readUInt8(start + 7);

@@ -34,7 +34,7 @@ export const DaemonFrame = { hello: 65, ack: 66, refusal: 67, breaker: 68, error
 export const EventFlag = { hashKey: 1, anyKey: 2 } as const;
 export const eventFlagsMask = EventFlag.hashKey | EventFlag.anyKey;
 
-/** Codes of the hello's ack level. `disk` is not offered yet. */
+/** Codes of the hello's ack level, all from the first to the last. */
 export const AckLevel = { memory: 0, disk: 1, stream: 2 } as const;
 /** In place of an ack level: the listener's default. */
 export const ackLevelDefault = 255;

@@ -34,16 +34,19 @@ export interface FrameFramerOptions {
   readonly defaultStream: number | undefined;
   /** Most bytes of a frame's header and body together: what the listener can carry from read to read. */
   readonly carryBytesMax: number;
-  /** For connections of ack level `stream`; absent: they are refused. */
+  /** For connections of ack level `disk` or `stream`; absent: they are refused. */
   readonly watchSender?: WatchSender | undefined;
   /** For connections that ask for the listener's; absent: memory. */
-  readonly ackDefault?: 'memory' | 'stream';
+  readonly ackDefault?: 'memory' | 'disk' | 'stream';
 }
 
 /** A parser for one connection that began with {@link helloByte}. */
 export function createFrameFramer(options: FrameFramerOptions): Framer {
   return new FrameFramer(options);
 }
+
+/** When a sender may try again whose event did not get to the disk in time. */
+const stalledRetryMs = 1_000;
 
 /** Why a step of the parser ended. */
 const Step = { more: 0, unfinished: 1, stopped: 2 } as const;
@@ -72,7 +75,7 @@ class FrameFramer implements Framer {
   #wantedBytes = 0;
   #answersLeft = false;
   readonly #options: FrameFramerOptions;
-  /** Of a connection of ack level `stream`. */
+  /** Of a connection of ack level `disk` or `stream`. */
   #watched: WatchedIntake | undefined;
   /** The error that ends the connection; it is told behind the last ack. */
   #error: Refusal | undefined;
@@ -298,16 +301,17 @@ class FrameFramer implements Framer {
     if (stream === undefined) return this.#fail(refusalOf(Verdict.unknownStream));
     const ackLevel =
       hello.ackLevel === ackLevelDefault ? AckLevel[this.#options.ackDefault ?? 'memory'] : hello.ackLevel;
-    if (ackLevel === AckLevel.stream) {
-      this.#watched = this.#options.watchSender?.({
+    if (hello.receipts && ackLevel !== AckLevel.stream) {
+      return this.#fail({ ...refusalOf(Verdict.ackLevel), message: 'receipts come with ack level stream' });
+    }
+    if (ackLevel !== AckLevel.memory) {
+      this.#watched = this.#options.watchSender?.(ackLevel === AckLevel.disk ? 'disk' : 'stream', {
         receiptsMax: hello.receipts ? Number.POSITIVE_INFINITY : 0,
         onDue: () => this.onDue?.(),
         tellsSpills: true,
       });
       if (this.#watched === undefined) return this.#fail(refusalOf(Verdict.ackLevel));
       this.#intake = this.#watched;
-    } else if (hello.receipts) {
-      return this.#fail({ ...refusalOf(Verdict.ackLevel), message: 'receipts come with ack level stream' });
     }
     this.#greet(stream, ackLevel);
     this.#offset = hello.next;
@@ -341,6 +345,7 @@ class FrameFramer implements Framer {
       if (fate === Fate.pending) return;
       if (fate === Fate.onDisk) answers.refused(watch.done, Verdict.onDisk, 0);
       else if (fate === Fate.rejected) answers.refused(watch.done, Verdict.rejected, 0);
+      else if (fate === Fate.stalled) answers.refused(watch.done, Verdict.diskStalled, stalledRetryMs);
       else if (fate === Fate.delivered && watch.receiptsMax > 0) {
         answers.receipt(watch.done, watch.record, watch.subSequence);
       }

@@ -1,12 +1,12 @@
 /**
- * One POST of ack level `stream`: waits until each of its events has its fate, or for as long as the listener lets it, and tells
- * what became of them. Main thread; made by the request (http-events.ts), which answers when `wait` calls back.
+ * One POST of ack level `stream` or `disk`: waits until each of its events has its fate, or for as long as the listener lets it, and
+ * tells what became of them. Main thread; made by the request (http-events.ts), which answers when `wait` calls back.
  */
 import { requestReceiptsMax } from '../base/limits.ts';
 import { Verdict } from './intake.ts';
 import { RefusalList, tellRefusal } from './refusal-list.ts';
 import { Fate, type Watch } from './watch.ts';
-import type { WatchedIntake, WatchSender } from './watched-intake.ts';
+import type { WatchedIntake, WatchedLevel, WatchSender } from './watched-intake.ts';
 
 /** Where Kinesis has an event; null: it is not known to be there, or not where. */
 type Receipt = { readonly shardId: string; readonly sequenceNumber: string; readonly subSequence: number } | null;
@@ -20,8 +20,13 @@ export class RequestDelivery {
   #timer: NodeJS.Timeout | undefined;
   #onDone: (() => void) | undefined;
 
-  constructor(watchSender: WatchSender, receipts: boolean) {
-    this.intake = watchSender({
+  readonly #level: WatchedLevel;
+  /** Events that are on disk, before the first that is not known to be. */
+  #durable = 0;
+
+  constructor(watchSender: WatchSender, level: WatchedLevel, receipts: boolean) {
+    this.#level = level;
+    this.intake = watchSender(level, {
       receiptsMax: receipts ? requestReceiptsMax : 0,
       onDue: () => this.step(),
       tellsSpills: false,
@@ -32,7 +37,12 @@ export class RequestDelivery {
   /** Goes on over the events that have their fate, which makes room for more. After each parse, and when fates come. */
   step(): void {
     const watch = this.#watch;
-    for (let fate = watch.next(); fate !== Fate.pending; fate = watch.next()) {
+    for (;;) {
+      // The sender goes on from there: what became of those behind it does not matter.
+      if (watch.stalled > 0 && watch.nextFate === Fate.stalled) break;
+      const fate = watch.next();
+      if (fate === Fate.pending) break;
+      if (fate === Fate.durable) this.#durable++;
       const index = watch.done - 1;
       if (fate === Fate.onDisk) this.#undelivered.add(index, Verdict.onDisk);
       else if (fate === Fate.rejected) this.#undelivered.add(index, Verdict.rejected);
@@ -59,12 +69,23 @@ export class RequestDelivery {
 
   /** Whether each event that was accepted is in Kinesis. */
   get isComplete(): boolean {
-    const { pending, onDisk, rejected } = this.#watch;
-    return pending === 0 && onDisk === 0 && rejected === 0;
+    const { pending, onDisk, rejected, stalled } = this.#watch;
+    return pending === 0 && onDisk === 0 && rejected === 0 && stalled === 0;
+  }
+
+  /** Of level `disk`: the sender must not be answered before what it sent is on disk, however its request ends. */
+  get holdsAnswers(): boolean {
+    return this.#level === 'disk';
+  }
+
+  /** Events before the first whose fate is not known. */
+  get judged(): number {
+    return this.#watch.done;
   }
 
   /** Members of the answer. */
   tell(): object {
+    if (this.#level === 'disk') return this.#tellDurable();
     const { pending, delivered, onDisk, rejected, receiptsMax, judged } = this.#watch;
     const { omitted } = this.#undelivered;
     const runs = this.#undelivered.take().map((run) => tellRefusal(run, 'index', 0));
@@ -78,6 +99,13 @@ export class RequestDelivery {
       ...(receiptsMax === 0 ? {} : { receipts: this.#allReceipts() }),
       ...(receiptsMax === 0 || judged <= receiptsMax ? {} : { receiptsOmitted: judged - receiptsMax }),
     };
+  }
+
+  /** Only what is on disk counts as accepted; `uncertain` is in the daemon, and may be delivered. */
+  #tellDurable(): object {
+    const { durable, stalled, pending } = this.#watch;
+    const uncertain = durable + stalled + pending - this.#durable;
+    return { accepted: this.#durable, durable: this.#durable, ...(uncertain === 0 ? {} : { uncertain }) };
   }
 
   #allReceipts(): Receipt[] {

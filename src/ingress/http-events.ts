@@ -15,6 +15,12 @@
  * accepted are in Kinesis; else 202 (400, when some were refused). The answers then count `delivered`, `onDisk`, `rejected` and
  * `pending` too; the others do, but do not wait. `Spillway-Receipt: 1` adds `receipts`, by index of the event.
  *
+ * With `Spillway-Ack: disk` every answer waits until what was taken is on disk, at most `ackTimeoutMs`: 200 in place of 202, and
+ * `accepted` counts what is on disk. Where not all is, by then or by `journal.ack_timeout`, the answer is 503 `disk_stalled`, and
+ * `taken` names the first event that is not: those behind it that are in the daemon nevertheless are `uncertain`.
+ *
+ * Long because every way in which a request can end is told here.
+ *
  * Every answer counts `accepted` (of these `spilled`) and `refused`. 408, 413, 429 and 503 say in `taken` how many events of the
  * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`).
  */
@@ -50,7 +56,7 @@ export interface EventsHost {
   readonly bodyBytesMax: number;
   readonly requestTimeoutMs: number;
   readonly watchSender: WatchSender;
-  /** How long a request of ack level `stream` waits for what it sent to be delivered. */
+  /** How long a request of ack level `stream` or `disk` waits for what it sent. */
   readonly ackTimeoutMs: number;
 }
 
@@ -74,7 +80,7 @@ export class EventsRequest {
   readonly #stream: LandedStream;
   readonly #timer: NodeJS.Timeout;
   readonly #eventBytesMax: number;
-  /** Of a request of ack level `stream`. */
+  /** Of a request of ack level `stream` or `disk`. */
   readonly #delivery: RequestDelivery | undefined;
   readonly #ended: (bytesRead: number) => void;
   /** Why the listener ended this request, when it did. */
@@ -96,7 +102,8 @@ export class EventsRequest {
     const { arena, landing, intake, nowUs, carryPool, bodyBytesMax, requestTimeoutMs } = host;
     this.#eventBytesMax = Math.min(host.eventBytesMax, intake.eventBytesMax(head.stream));
     this.#ended = ended;
-    this.#delivery = head.ack === 'stream' ? new RequestDelivery(host.watchSender, head.receipts) : undefined;
+    const { ack, receipts } = head;
+    this.#delivery = ack === 'memory' ? undefined : new RequestDelivery(host.watchSender, ack, receipts);
     this.#request = new RequestIntake(this.#delivery?.intake ?? intake, arena, {
       stream: head.stream,
       key: head.key,
@@ -206,12 +213,27 @@ export class EventsRequest {
     const delivery = this.#delivery;
     const isTaken = this.#request.refused === 0 && fault === undefined;
     if (delivery === undefined) return this.#tell(isTaken ? 202 : 400, fault);
+    this.#await(delivery, () => {
+      if (delivery.holdsAnswers && !delivery.isComplete) this.#tellStalled(delivery);
+      else this.#tell(isTaken ? (delivery.isComplete ? 200 : 202) : 400, fault);
+    });
+  }
+
+  /** Calls back when each event has its fate, or has waited long enough; not when the sender has gone. */
+  #await(delivery: RequestDelivery, done: () => void): void {
     const gone = (): void => this.#over();
     this.#response.once('close', gone);
     delivery.wait(this.#host.ackTimeoutMs, () => {
       this.#response.off('close', gone);
-      this.#tell(isTaken ? (delivery.isComplete ? 200 : 202) : 400, fault);
+      done();
     });
+  }
+
+  /** Not all that was taken is known to be on disk. */
+  #tellStalled(delivery: RequestDelivery): void {
+    const { code, message } = refusals[Verdict.diskStalled] ?? { code: '', message: '' };
+    const headers = { 'retry-after': '1' };
+    this.#tell(503, { error: code, message, retryable: true, taken: delivery.judged }, headers);
   }
 
   /** The request needs nothing any more. */
@@ -227,7 +249,16 @@ export class EventsRequest {
   }
 
   /** An answer to a body of which not all was judged. */
-  #tellFault({ status, code, message }: Fault): void {
+  #tellFault(fault: Fault): void {
+    const delivery = this.#delivery;
+    if (delivery?.holdsAnswers !== true) return this.#tellFaultNow(fault);
+    this.#await(delivery, () => {
+      if (delivery.isComplete) this.#tellFaultNow(fault);
+      else this.#tellStalled(delivery);
+    });
+  }
+
+  #tellFaultNow({ status, code, message }: Fault): void {
     const retryAfterS = Math.max(1, Math.ceil(this.#host.intake.retryAfterMs(this.#head.stream) / 1000));
     const headers = status === 429 || status === 503 ? { 'retry-after': String(retryAfterS) } : undefined;
     this.#tell(status, { error: code, message, retryable: headers !== undefined, ...this.#whereToGoOn() }, headers);

@@ -18,7 +18,7 @@ export interface EventsHead {
   readonly form: BodyForm;
   /** Partition key of all events, UTF-8, or undefined: each has its own. */
   readonly key: Buffer | undefined;
-  readonly ack: 'memory' | 'stream';
+  readonly ack: 'memory' | 'disk' | 'stream';
   /** The sender wants to know where Kinesis has each event. */
   readonly receipts: boolean;
 }
@@ -55,7 +55,7 @@ export function readEventsHead(
   query: string,
   headers: IncomingHttpHeaders,
   bodyBytesMax: number,
-  ackDefault: 'memory' | 'stream',
+  ackDefault: 'memory' | 'disk' | 'stream',
 ): EventsHead | HeadRefusal {
   const name = decodeName(streamText);
   const stream = name === undefined ? undefined : intake.streamIndex(name);
@@ -64,9 +64,8 @@ export function readEventsHead(
     return { status: 404, code: codeOf(Verdict.unknownStream), message };
   }
   const ack = headers['spillway-ack'] ?? ackDefault;
-  if (ack !== 'memory' && ack !== 'stream') {
-    const fault = ack === 'disk' ? 'is not offered yet' : 'is no ack level';
-    const message = `Spillway-Ack: ${JSON.stringify(ack)} ${fault}; use memory or stream, or leave the header out`;
+  if (ack !== 'memory' && ack !== 'disk' && ack !== 'stream') {
+    const message = `Spillway-Ack: ${JSON.stringify(ack)} is no ack level; use memory, disk or stream, or leave the header out`;
     return { status: 400, code: codeOf(Verdict.ackLevel), message };
   }
   const receipt = headers['spillway-receipt'] ?? '0';

@@ -27,7 +27,7 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly port: number;
   readonly connectionsMax: number;
   /** Ack level of requests that name none; absent: memory. */
-  readonly ackDefault?: 'memory' | 'stream';
+  readonly ackDefault?: 'memory' | 'disk' | 'stream';
   /** How long a connection may stay open between two requests. */
   readonly idleTimeoutMs: number;
   /** How long the head of a request may take. */

@@ -32,6 +32,9 @@ export const Verdict = {
   onDisk: 30,
   /** Accepted, but refused by Kinesis for good: a dead letter. Told only to senders that wait for the delivery. */
   rejected: 31,
+  journalFull: 32,
+  /** Of level `disk`. Refused before anything was taken, or told of an event that was: then it may be delivered all the same. */
+  diskStalled: 33,
 } as const;
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
@@ -116,11 +119,23 @@ export const refusals: Readonly<Record<number, Refusal>> = {
     retryable: false,
     message: 'accepted, but refused by Kinesis for good; it is kept as a dead letter',
   },
+  [Verdict.journalFull]: {
+    code: 'journal_full',
+    retryable: true,
+    message:
+      'the journal has reached journal.max_bytes or cannot be written; send again later, or at another ack level',
+  },
+  [Verdict.diskStalled]: {
+    code: 'disk_stalled',
+    retryable: true,
+    message:
+      'it is not on disk within journal.ack_timeout; it may be delivered nevertheless, and twice if it is sent again',
+  },
   [Verdict.badFrame]: { code: 'bad_frame', retryable: false, message: 'the bytes are not a frame of this protocol' },
   [Verdict.ackLevel]: {
     code: 'ack_level',
     retryable: false,
-    message: 'this ack level is not offered; use memory or stream',
+    message: 'this ack level is not offered; use memory, disk or stream',
   },
 };
 

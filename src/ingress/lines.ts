@@ -16,7 +16,7 @@ import { isValue } from './json-scan.ts';
 import { skipByteOrderMark } from './json-text.ts';
 import { RefusalList, type ToldRefusal, tellRefusal } from './refusal-list.ts';
 import { Fate, type Watch } from './watch.ts';
-import type { WatchSender } from './watched-intake.ts';
+import type { WatchedLevel, WatchSender } from './watched-intake.ts';
 
 /** What to do with an event whose key field is absent, or neither a string nor a number. */
 export type MissingKey = 'random' | 'refuse';
@@ -30,8 +30,8 @@ export interface LineFramerOptions {
   readonly missingKey: MissingKey;
   /** Longest line in bytes, its break not counted. The listener can carry one more (an unfinished line's `\r`). */
   readonly lineBytesMax: number;
-  /** For connections of ack level `stream`: the answers tell what became of the events. */
-  readonly watchSender?: WatchSender | undefined;
+  /** For connections of ack level `disk` or `stream`: the answers tell what became of the events. */
+  readonly watched?: { readonly level: WatchedLevel; readonly sender: WatchSender } | undefined;
 }
 
 const lineFeed = 0x0a;
@@ -59,7 +59,8 @@ export class LineFramer implements Framer {
   #searchedBytes = 0;
   #toldEvents = 0;
   #toldPending = 0;
-  /** Of a connection of ack level `stream`. */
+  readonly #level: WatchedLevel | undefined;
+  /** Of a connection of ack level `disk` or `stream`. */
   readonly #watch: Watch | undefined;
   onDue?: () => void;
   /** Why the listener ends the connection. */
@@ -71,7 +72,10 @@ export class LineFramer implements Framer {
     assert(options.lineBytesMax > 0, 'lines may have bytes');
     this.stream = options.stream;
     this.#arena = options.arena;
-    const watched = options.watchSender?.({ receiptsMax: 0, onDue: () => this.onDue?.(), tellsSpills: false });
+    const { level, sender } = options.watched ?? {};
+    const onDue = (): void => this.onDue?.();
+    const watched = level === undefined ? undefined : sender?.(level, { receiptsMax: 0, onDue, tellsSpills: false });
+    this.#level = level;
     this.#watch = watched?.watch;
     this.#intake = watched ?? options.intake;
     this.#keyFinder = options.keyFinder;
@@ -137,11 +141,16 @@ export class LineFramer implements Framer {
     const { told, omitted } = this.takeRefusals();
     const lines = told.map((refusal) => JSON.stringify(refusal));
     if (omitted > 0) lines.push(JSON.stringify({ omitted, message: 'further refusals of this read are only counted' }));
-    const { delivered, onDisk, rejected } = watch ?? { delivered: 0, onDisk: 0, rejected: 0 };
-    const fates = watch === undefined ? '' : `,"delivered":${delivered},"onDisk":${onDisk},"rejected":${rejected}`;
-    lines.push(`{"accepted":${this.accepted},"refused":${this.refused}${fates}}`);
+    lines.push(`{"accepted":${this.accepted},"refused":${this.refused}${this.#fates()}}`);
     if (this.#farewell !== undefined) lines.push(this.#farewell);
     return Buffer.from(`${lines.join('\n')}\n`);
+  }
+
+  #fates(): string {
+    if (this.#watch === undefined) return '';
+    const { delivered, onDisk, rejected, durable, stalled } = this.#watch;
+    if (this.#level === 'disk') return `,"durable":${durable},"stalled":${stalled}`;
+    return `,"delivered":${delivered},"onDisk":${onDisk},"rejected":${rejected}`;
   }
 
   leave(code: string, message: string, retryable: boolean): void {

@@ -1,5 +1,5 @@
 /**
- * What became of one sender's events, by number, at ack level `stream`. Main thread; made by Deliveries for a connection or a
+ * What became of one sender's events, by number, at ack level `stream` or `disk`. Main thread; made by Deliveries or DiskAcks for a connection or a
  * request, filled by its intake and by the rings' watches, read by whoever answers the sender.
  *
  * ```
@@ -23,6 +23,10 @@ export const Fate = {
   rejected: 3,
   /** Not accepted, or on disk from the start: the sender was told at once. */
   told: 4,
+  /** Of level `disk`: it is on disk. */
+  durable: 5,
+  /** Of level `disk`: it is not known to be on disk, though accepted. */
+  stalled: 6,
 } as const;
 export type Fate = (typeof Fate)[keyof typeof Fate];
 
@@ -42,6 +46,8 @@ export class Watch {
   delivered = 0;
   onDisk = 0;
   rejected = 0;
+  durable = 0;
+  stalled = 0;
   /** Of the event that {@link next} stepped over: where Kinesis has it (undefined: not known), and its place in that record. */
   record: RecordPlace | undefined;
   subSequence = 0;
@@ -103,6 +109,8 @@ export class Watch {
     if (fate === Fate.delivered) this.delivered++;
     else if (fate === Fate.onDisk) this.onDisk++;
     else if (fate === Fate.rejected) this.rejected++;
+    else if (fate === Fate.durable) this.durable++;
+    else if (fate === Fate.stalled) this.stalled++;
   }
 
   /** Where Kinesis has a pending event that wants a receipt. */
@@ -110,6 +118,13 @@ export class Watch {
     const slot = number & (this.#fates.length - 1);
     this.#records[slot] = record;
     this.#subSequences[slot] = subSequence;
+  }
+
+  /** What {@link next} would return. */
+  get nextFate(): Fate {
+    if (this.done === this.judged) return Fate.pending;
+    if (this.done === this.judged - this.#behind) return Fate.told;
+    return this.#fates[(this.done + 1) & (this.#fates.length - 1)] as Fate;
   }
 
   /** Steps over event `done` + 1 and returns its fate; `pending`: it stays. Over refused ones it may step all at once. */

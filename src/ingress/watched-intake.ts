@@ -1,10 +1,13 @@
 /**
- * The intake as a sender of ack level `stream` sees it: numbers its events and learns what becomes of each. Main thread; one per
- * connection or request, made by Deliveries, between its framer and admission.
+ * The intake as a sender of ack level `stream` or `disk` sees it: numbers its events and learns what becomes of each. Main thread; one
+ * per connection or request, made by Deliveries or DiskAcks, between its framer and admission.
  */
 import type { Admission, EntryWatch } from './admission.ts';
 import { firstRefusal, type Intake, Verdict } from './intake.ts';
 import { Fate, type Watch } from './watch.ts';
+
+/** Ack levels at which senders hear later of what became of their events. */
+export type WatchedLevel = 'disk' | 'stream';
 
 export interface WatchOptions {
   /** Events, from the first on, that get a receipt: shard and sequence number. */
@@ -15,8 +18,8 @@ export interface WatchOptions {
   readonly tellsSpills: boolean;
 }
 
-/** Gives a sender an intake that tells what becomes of its events. */
-export type WatchSender = (options: WatchOptions) => WatchedIntake;
+/** Gives a sender an intake that tells what becomes of its events, as its ack level has it. */
+export type WatchSender = (level: WatchedLevel, options: WatchOptions) => WatchedIntake;
 
 export class WatchedIntake implements Intake {
   readonly watch: Watch;
@@ -42,6 +45,11 @@ export class WatchedIntake implements Intake {
   ): Verdict {
     const { watch } = this;
     if (watch.full) return Verdict.blocked;
+    const advance = this.#entryWatch.verdictOn?.(stream) ?? Verdict.ring;
+    if (advance !== Verdict.ring) {
+      this.refuse(stream, advance);
+      return advance;
+    }
     const verdict = this.#admission.offerWatched(
       this.#entryWatch,
       stream,
@@ -54,7 +62,10 @@ export class WatchedIntake implements Intake {
     );
     if (verdict === Verdict.ring) watch.judge(Fate.pending);
     else if (verdict >= firstRefusal) watch.judge(Fate.told);
-    else if (verdict === Verdict.spilled) {
+    else if (verdict === Verdict.spilled && this.#entryWatch.spilled !== undefined) {
+      watch.judge(Fate.pending);
+      this.#entryWatch.spilled(stream);
+    } else if (verdict === Verdict.spilled) {
       watch.judge(this.#tellsSpills ? Fate.told : Fate.onDisk);
       if (this.#tellsSpills) return Verdict.onDisk;
     }
@@ -69,6 +80,7 @@ export class WatchedIntake implements Intake {
 
   whenRoom(stream: number, resume: () => void): void {
     if (this.watch.full) this.watch.whenRoom(resume);
+    else if (this.#entryWatch.whenRoom !== undefined) this.#entryWatch.whenRoom(stream, resume);
     else this.#admission.whenRoom(stream, resume);
   }
 

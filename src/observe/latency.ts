@@ -1,5 +1,5 @@
 /**
- * Where latencies are counted: five histograms per recorder, one recorder per lane worker and one on the main thread. The
+ * Where latencies are counted: six histograms per recorder, one recorder per lane worker and one on the main thread. The
  * owner records as events pass and takes a snapshot per log interval; the snapshot becomes `latency` log lines.
  *
  * Recording allocates nothing and never throws for a value, however odd. It reads no clock: callers pass durations.
@@ -17,7 +17,14 @@ import {
 import type { LogFields } from './log-schema.ts';
 
 /** The histograms by handle: index is the handle, the text is the name in log lines. */
-export const latencyNames = ['ingress_to_ring', 'ring_wait', 'linger', 'put', 'ingress_to_ack'] as const;
+export const latencyNames = [
+  'ingress_to_ring',
+  'ring_wait',
+  'linger',
+  'put',
+  'ingress_to_ack',
+  'journal_sync',
+] as const;
 export type LatencyName = (typeof latencyNames)[number];
 
 /** Handles for {@link LatencyRecorder.record}. */
@@ -32,6 +39,8 @@ export const Latency = {
   put: 3,
   /** From reading the event to Kinesis having it. */
   ingressToAck: 4,
+  /** One fdatasync of the journal. */
+  journalSync: 5,
 } as const satisfies Record<string, number>;
 export type Latency = (typeof Latency)[keyof typeof Latency];
 

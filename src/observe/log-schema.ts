@@ -126,13 +126,19 @@ export const logKinds = {
     },
   },
   dlq: {
-    says: 'the DLQ: spilling, replaying, full, repaired, purged',
-    floodBy: ['event', 'stream'],
+    says: 'the DLQ: spilling, replaying, full, failing, dropping, repaired, purged',
+    floodBy: ['event', 'stream', 'series', 'reason'],
     fields: {
-      event: { type: 'string', says: 'what happened, such as spilling, replayed, dead, full, repaired, purged' },
+      event: {
+        type: 'string',
+        says: 'what happened, such as dead, dropped, full, disk_full, failing; still_... while it lasts',
+      },
       stream,
       lane: laneOptional,
-      reason: { type: 'string', optional: true, says: 'why events became dead letters' },
+      reason: { type: 'string', optional: true, says: 'why events became dead letters, or were dropped' },
+      series: { type: 'string', optional: true, says: 'spill or dead: which segments it is about' },
+      code: { type: 'string', optional: true, says: "the system's error, such as ENOSPC or EIO" },
+      times: { type: 'number', optional: true, says: 'how often it was met since it began' },
       events: { type: 'number', optional: true, says: 'how many events' },
       bytes: { type: 'number', optional: true, says: 'how many bytes' },
       segment: { type: 'string', optional: true, says: "the segment file's name" },
@@ -148,7 +154,7 @@ export const logKinds = {
       stream,
       histogram: {
         type: 'string',
-        values: ['ingress_to_ring', 'ring_wait', 'linger', 'put', 'ingress_to_ack'],
+        values: ['ingress_to_ring', 'ring_wait', 'linger', 'put', 'ingress_to_ack', 'journal_sync'],
         says: 'what was measured',
       },
       windowStartMs: { type: 'number', says: 'start of the interval, milliseconds since 1970' },
@@ -205,6 +211,18 @@ export const logKinds = {
       oldestMs: { type: 'number', says: 'age of the oldest event, milliseconds' },
       toFullMs: { type: 'number', optional: true, says: 'until full at the present rate; absent: not filling' },
       toDrainMs: { type: 'number', optional: true, says: 'until empty at the present rate; absent: not draining' },
+    },
+  },
+  journal: {
+    says: 'the journal of ack level disk; only where it was used',
+    periodic: true,
+    fields: {
+      bytes: { type: 'number', says: 'what it takes on disk' },
+      events: { type: 'number', says: 'events that it took, since start' },
+      syncs: { type: 'number', says: 'fdatasync calls that succeeded, since start' },
+      behind: { type: 'number', says: 'streams with entries that are not marked as done' },
+      marksWritten: { type: 'number', says: 'how often its file of marks was written' },
+      waiting: { type: 'number', says: 'events whose senders wait for the disk' },
     },
   },
   error: {

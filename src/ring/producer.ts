@@ -5,6 +5,7 @@
  * and `publish` makes everything claimed so far visible at once. Nothing claimed is visible before, and a claim that was not
  * published yet can be taken back by `abort`. It never waits and never frees: memory comes back when the consumer moves TAIL.
  */
+import { assert } from '../base/assert.ts';
 import type { Arena } from './arena.ts';
 import { checkPlace, control, EntryState, entry, entryBytes, payloadBytesMax, type RingPlace } from './layout.ts';
 
@@ -90,6 +91,12 @@ export class RingProducer {
   /** Takes back everything claimed since the last {@link publish}. */
   abort(): void {
     this.#claimed = this.#published;
+  }
+
+  /** Takes back what was claimed since {@link position} said `position`; none of it was published. */
+  unclaim(position: number): void {
+    assert(((position - this.#published) | 0) >= 0, 'what was published is not taken back');
+    this.#claimed = position;
   }
 
   /** Bytes between TAIL and the last claim: what the ring holds now. */

@@ -5,7 +5,7 @@
  *   0         first page: never used, so that offset 0 can mean "none"
  *             counters of the main thread, of each lane; breaker states of each lane's streams; what the main thread wants to hear
  *             landing zone: carry room, read area; keys for events without one; scratch for unescaped keys
- *             DLQ: write blocks, replay window
+ *             DLQ: write blocks, replay window; journal: write blocks
  *             per lane and stream: ring control, ring entries, aggregates, request bodies
  * ```
  * All of it is the memory budget: pages are only taken from the system when they are first touched.
@@ -53,6 +53,7 @@ export interface ArenaPlan {
   readonly randomKeys: Area;
   readonly keyScratch: Area;
   readonly dlqBlocks: Areas;
+  readonly journalBlocks: Areas;
   readonly replayWindows: Areas;
   readonly lanes: readonly LanePlan[];
 }
@@ -79,9 +80,16 @@ const keyScratchBytes = 8 * 1024;
  * Write blocks of the DLQ, all together and each: every stream that spills fills one while others are written, so there are two
  * for each stream where a block of the least length allows it. Together they take the largest event.
  */
-const dlqBlocksBytes = 8 * 1024 * 1024;
+const dlqBlocksBytes = 7 * 1024 * 1024;
 const dlqBlockBytesMax = 1024 * 1024;
 const dlqBlockBytesLeast = 16 * 1024;
+/**
+ * Write blocks of the journal, all together and each: what senders of ack level `disk` may bring while one fdatasync runs. They are
+ * its own, so that a disk that stalls holds up nobody else. Together with the DLQ's they leave two lanes their rings of 32 MiB in
+ * the budget that is the default.
+ */
+const journalBlocksBytes = 1792 * 1024;
+const journalBlockBytes = 128 * 1024;
 /** Windows through which spills are read back, all together; each holds the largest entry. More of them than this are no faster. */
 const replayWindowsBytes = 4 * 1024 * 1024;
 const replayWindowsMax = 4;
@@ -157,9 +165,10 @@ function placeShared(input: PlanInput) {
   const randomKeys = place.area(randomKeyCount * randomKeyBytes);
   const keyScratch = place.area(keyScratchBytes);
   const dlqBlocks = areas(place, dlqBlockSizes(input.streams.length, recordMax));
+  const journalBlocks = areas(place, journalBlockSizes(recordMax));
   const replayWindows = areas(place, replayWindowSizes(recordMax));
   const landing = { offset: carry, readStart, length: readStart + readBytes - carry };
-  return { place, mainCounters, wanted, landing, randomKeys, keyScratch, dlqBlocks, replayWindows };
+  return { place, mainCounters, wanted, landing, randomKeys, keyScratch, dlqBlocks, journalBlocks, replayWindows };
 }
 
 interface Sizes {
@@ -175,6 +184,11 @@ function dlqBlockSizes(streams: number, recordMax: number): Sizes {
   const share = powerOfTwoBelow(dlqBlocksBytes / (2 * (streams + 1)));
   const length = Math.max(dlqBlockBytesLeast, Math.min(dlqBlockBytesMax, share));
   return { length, count: Math.ceil(Math.max(dlqBlocksBytes, recordMax + dlqEntryRoomBytes) / length) };
+}
+
+function journalBlockSizes(recordMax: number): Sizes {
+  const bytes = Math.max(journalBlocksBytes, recordMax + dlqEntryRoomBytes);
+  return { length: journalBlockBytes, count: Math.ceil(bytes / journalBlockBytes) };
 }
 
 function replayWindowSizes(recordMax: number): Sizes {

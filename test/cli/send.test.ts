@@ -177,7 +177,6 @@ t.test('what cannot work is said with its cure', async (t) => {
   await t.rejects(run('--to', absent), { code: 'daemon_unreachable', message: /is the daemon running/ });
   await t.rejects(run('--to', path, '/no/such/file'), { code: 'file_unreadable' });
   await t.rejects(run('--to', path, '--stream', 'nowhere'), { code: 'unknown_stream' });
-  await t.rejects(run('--to', path, '--ack', 'disk'), { code: 'ack_level' });
   await t.rejects(run('--to', 'http://127.0.0.1:1'), { code: 'usage' });
   await t.rejects(run('--to', 'http://127.0.0.1:1', '--stream', 's', '--key', 'k'), { code: 'usage' });
   await t.rejects(run('--rate', 'fast'), { code: 'commander.invalidArgument' });

@@ -19,7 +19,14 @@ t.test('the smallest configuration has the documented defaults', async (t) => {
   });
   t.match(listeners[0], { kind: 'unix', mode: 0o660, stream: 'orders', ack: 'memory', missingKey: 'random' });
   t.strictSame(breaker, { openAt: 0.9, closeAt: 0.6, openAfterMs: 1000, failures: 5, halfOpenAfterMs: 500 });
-  t.strictSame(dlq, { maxBytes: 10 * 1024 ** 3, segmentBytes: 64 * 1024 ** 2, fsyncIntervalMs: 200, replayShare: 0.5 });
+  t.strictSame(dlq, {
+    maxBytes: 10 * 1024 ** 3,
+    segmentBytes: 64 * 1024 ** 2,
+    reserveBytes: 16 * 1024 ** 2,
+    whenFull: 'refuse',
+    fsync: { intervalMs: 200 },
+    replayShare: 0.5,
+  });
   t.strictSame(log, { level: 'info', intervalMs: 10_000 });
 });
 
@@ -65,7 +72,7 @@ t.test('the environment sets over the file', async (t) => {
   t.equal(config.daemon.lanes, 2);
   t.equal(config.streams[0].aggregation, false);
   t.equal(config.breaker.openAt, 0.8);
-  t.equal(config.dlq.fsyncIntervalMs, 'each');
+  t.equal(config.dlq.fsync, 'each');
 });
 
 t.test('the environment alone can be a whole configuration', async (t) => {
@@ -122,4 +129,19 @@ t.test('a configuration with mistakes throws them all as one error', async (t) =
     message: /^4 mistakes in the configuration\n  spillway.toml:3: .*\n  spillway.toml:2: .*\n/,
     fields: { mistakes: 4 },
   });
+});
+
+t.test('fsync is an interval, a number of bytes, or a word; when_full and max_age are policies', async (t) => {
+  const read = (lines: string): unknown => loaded(`${smallest}[dlq]\n${lines}`).dlq;
+  t.match(read('fsync = "50ms"'), { fsync: { intervalMs: 50 } });
+  t.match(read('fsync = "8MiB"'), { fsync: { bytes: 8 * 1024 ** 2 } });
+  t.match(read('fsync = "none"'), { fsync: 'none' });
+  t.match(read('max_age = "48h"\nwhen_full = "drop-oldest"'), { maxAgeMs: 48 * 3_600_000, whenFull: 'drop-oldest' });
+  t.notOk('maxAgeMs' in loaded(smallest).dlq, 'nothing ages unless somebody says so');
+  const mistakes = (line: string): string[] => mistakesOf(`${smallest}[dlq]\n${line}`);
+  t.match(mistakes('fsync = "1KiB"'), [/dlq.fsync = "1KiB": too small: at least 64KiB/]);
+  t.match(mistakes('fsync = "2h"'), [/too large: at most 1m/]);
+  t.match(mistakes('fsync = "often"'), [/must be "each", "none", "250ms"/]);
+  t.match(mistakes('fsync = 8388608'), [/must be "each", "none"/]);
+  t.match(mistakes('when_full = "drop_oldest"'), [/did you mean "drop-oldest"/]);
 });

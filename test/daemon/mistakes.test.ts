@@ -57,10 +57,6 @@ t.test('an unknown variable of our prefix is a mistake that names the one that w
 });
 
 t.test('what the design names and this version does not offer is refused as such', async (t) => {
-  const refused: readonly (readonly [string, string, string])[] = [
-    ['path =', 'ack = "disk"\npath =', 'listen[0].ack = "disk": not offered yet; use "memory" or "stream"'],
-  ];
-  for (const [at, with_, said] of refused) t.ok(mistakesOf(smallest.replace(at, with_))[0]?.endsWith(said), said);
   t.match(mistakesOf(`${smallest}[[listen]]\nkind = "kinesis"\naddress = "127.0.0.1:1"`), [
     /kind = "kinesis": not offered yet/,
   ]);

@@ -55,6 +55,7 @@ t.test('every option of the table arrives in Config under its name', async (t) =
     listen: config.listeners,
     breaker: [config.breaker],
     dlq: [config.dlq],
+    journal: [config.journal],
     log: [config.log],
   };
   for (const [label, section, , option] of rows) {

@@ -65,7 +65,7 @@ export class OrderedModel {
       },
       randomWord: () => below(2 ** 31),
       onEvent: () => undefined,
-      onUnreadable: (_stream, events) => {
+      onDropped: (_stream, events) => {
         throw new Error(`${events} events cannot be read any more`);
       },
     });

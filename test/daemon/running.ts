@@ -30,6 +30,8 @@ export interface Surroundings {
   readonly daemonLines?: string;
   readonly environment?: NodeJS.ProcessEnv;
   readonly stdin?: 'ignore' | 'pipe';
+  /** A command that runs the daemon as its own, such as a tracer. */
+  readonly under?: readonly string[];
 }
 
 /** Whoever ends what a rig has started: a test, or a program with an end of its own. */
@@ -64,7 +66,7 @@ export class Rig {
 
   /** Starts a daemon on this rig's state directory; `stream`: further lines of its [[stream]], `rest`: of its HTTP [[listen]] and below. */
   async daemon(stream = '', rest = '', surroundings: Surroundings = {}): Promise<RunningDaemon> {
-    const { name = '', daemonLines = '', environment = {}, stdin = 'ignore' } = surroundings;
+    const { name = '', daemonLines = '', environment = {}, stdin = 'ignore', under = [] } = surroundings;
     const config = join(this.directory, `spillway${name}.toml`);
     const socket = join(this.directory, `s${name}.sock`);
     const text = `
@@ -87,7 +89,13 @@ address = "127.0.0.1:0"
 stream = "orders"
 ${rest}`;
     writeFileSync(config, text);
-    const daemon = await startDaemon({ config, environment, stdin, onSpawn: (child) => this.#daemons.push(child) });
+    const daemon = await startDaemon({
+      config,
+      environment,
+      stdin,
+      under,
+      onSpawn: (child) => this.#daemons.push(child),
+    });
     return { ...daemon, socket };
   }
 

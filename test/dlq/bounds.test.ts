@@ -4,6 +4,7 @@ import t from 'tap';
 import { checkpointBytes } from '../../src/dlq/checkpoint.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import { Appended } from '../../src/dlq/series.ts';
+import { type Files, realFiles } from '../../src/edges/files.ts';
 import { until } from '../daemon/running.ts';
 import { eventOf, Queue, temporaryDirectory } from './queue.ts';
 
@@ -106,4 +107,39 @@ t.test('whoever waits for a block waits for a write, never for the next sync', a
   t.ok(performance.now() - started < 30_000);
   t.equal(await queue.dlq.flush(), true);
   t.equal((await queue.replay()).length, 100);
+});
+
+t.test('with fsync by bytes a sync comes when so many are written, not earlier and not by the clock', async (t) => {
+  let syncs = 0;
+  let written = 0;
+  const writtenAtSync: number[] = [];
+  const files: Files = {
+    ...realFiles,
+    open: async (path, purpose) => {
+      const file = await realFiles.open(path, purpose);
+      const [write, sync] = [file.write.bind(file), file.sync.bind(file)];
+      file.write = async (buffer, offset, length, position) => {
+        await write(buffer, offset, length, position);
+        if (position > 0) written += length;
+      };
+      file.sync = async () => {
+        syncs++;
+        writtenAtSync.push(written);
+        await sync();
+      };
+      return file;
+    },
+  };
+  const bytes = 64 * 1024;
+  const queue = await Queue.open(t, temporaryDirectory(t), { fsync: { kind: 'bytes', bytes }, files, blockCount: 64 });
+  for (let id = 0; id < 1_000; id++) await queue.append(eventOf(id, 'x'.repeat(300)));
+  await until(
+    async () => written,
+    (sum) => sum > 300_000,
+  );
+  t.ok(syncs >= 2 && syncs <= written / bytes, `${syncs} syncs for ${written} bytes`);
+  t.ok(writtenAtSync[0]! >= bytes);
+  const before = syncs;
+  await queue.dlq.flush();
+  t.equal(syncs, before + 1, 'who waits for what is left has it synced');
 });

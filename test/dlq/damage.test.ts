@@ -85,7 +85,7 @@ t.test(
     t.equal(queue.dlq.holdings(0).spilled, 19);
     const replayed = await queue.replay();
     t.strictSame(replayed, [...events(0, 4), ...events(5, 9), ...events(10, 20)]);
-    t.strictSame(queue.unreadable, [1, 0], 'what was counted and could not be read is told');
+    t.strictSame(queue.dropped, [1, 0], 'what was counted and could not be read is told');
     t.equal(queue.dlq.holdings(0).spilled, 0);
     for (const [index, cause] of [
       [4, 'header'],

@@ -155,6 +155,10 @@ export const malformedKinds: readonly Malformed[] = [
   {
     name: 'a segment has zeros at its end',
     spoil: (path, [first]) => appendFileSync(path(first!), Buffer.alloc(4_096)),
+  },
+  {
+    name: 'a segment has something else at its end',
+    spoil: (path, [first]) => appendFileSync(path(first!), randomBytes(4_096)),
     told: { change: 'torn', bytes: 4_096 },
   },
   {

@@ -7,12 +7,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dlq, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
+import type { DurableLogs, DurableWatch } from '../../src/dlq/durable-logs.ts';
+import type { JournalledRing } from '../../src/dlq/journal-rings.ts';
 import { Kind } from '../../src/dlq/layout.ts';
-import type { DlqEvent } from '../../src/dlq/options.ts';
+import type { BlockArea, DlqEvent } from '../../src/dlq/options.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { realFiles } from '../../src/edges/files.ts';
-import { createArena } from '../../src/ring/arena.ts';
+import { type Arena, createArena } from '../../src/ring/arena.ts';
 
 export interface Event {
   readonly stream: number;
@@ -27,13 +29,29 @@ export interface Event {
 export type QueueOptions = Partial<
   Pick<
     OpenDlqOptions,
-    'maxBytes' | 'segmentBytes' | 'fsync' | 'streams' | 'files' | 'eventBytesMax' | 'indexAtOnceBytes' | 'onFound'
+    | 'maxBytes'
+    | 'segmentBytes'
+    | 'fsync'
+    | 'streams'
+    | 'files'
+    | 'eventBytesMax'
+    | 'reserveBytes'
+    | 'whenFull'
+    | 'maxAgeMs'
+    | 'clock'
+    | 'randomWord'
+    | 'indexAtOnceBytes'
+    | 'onFound'
   >
 > & {
+  /** One that an earlier queue is done with. */
+  readonly arena?: Arena;
   readonly blockBytes?: number;
   readonly blockCount?: number;
   readonly windowBytes?: number;
   readonly windowCount?: number;
+  /** Its timers run so many times as fast as the clock on the wall. */
+  readonly clockRate?: number;
 };
 
 type Teardown = { teardown(end: () => unknown): void };
@@ -61,27 +79,49 @@ const scratchBytes = 2 * 1024 ** 2;
 
 export class Queue {
   readonly dlq: Dlq;
+  readonly directory: string;
   /** What was reported since the opening. */
   readonly reports: readonly DlqEvent[];
-  /** Events that were said to be unreadable, by stream. */
-  readonly unreadable: readonly number[];
-  readonly #arena: ReturnType<typeof createArena>;
+  /** Events that were booked as dropped, by stream. */
+  readonly dropped: readonly number[];
+  readonly #arena: Arena;
   #closed = false;
 
-  private constructor(dlq: Dlq, arena: ReturnType<typeof createArena>, reports: DlqEvent[], unreadable: number[]) {
+  readonly #journalBlocks: BlockArea;
+  #logs: DurableLogs | undefined;
+
+  private constructor(
+    dlq: Dlq,
+    arena: Arena,
+    reports: DlqEvent[],
+    dropped: number[],
+    journalBlocks: BlockArea,
+    directory: string,
+  ) {
+    this.#journalBlocks = journalBlocks;
+    this.directory = directory;
     this.dlq = dlq;
     this.reports = reports;
-    this.unreadable = unreadable;
+    this.dropped = dropped;
     this.#arena = arena;
   }
 
   static async open(t: Teardown, directory: string, options: QueueOptions = {}): Promise<Queue> {
-    const { blockBytes = 4_096, blockCount = 8, windowBytes = 64 * 1024, windowCount = 2, ...given } = options;
+    const {
+      blockBytes = 4_096,
+      blockCount = 8,
+      windowBytes = 64 * 1024,
+      windowCount = 2,
+      arena: lent,
+      clockRate = 1,
+      ...given
+    } = options;
     const blocks = { offset: scratch + scratchBytes, length: blockBytes, count: blockCount };
     const replayWindows = { offset: blocks.offset + blockBytes * blockCount, length: windowBytes, count: windowCount };
-    const arena = createArena(replayWindows.offset + windowBytes * windowCount);
+    const journalBlocks = { offset: replayWindows.offset + windowBytes * windowCount, length: 4_096, count: 8 };
+    const arena = lent ?? createArena(journalBlocks.offset + journalBlocks.length * journalBlocks.count);
     const reports: DlqEvent[] = [];
-    const unreadable = [0, 0];
+    const dropped = [0, 0];
     const dlq = await openDlq({
       directory,
       maxBytes: 1024 ** 3,
@@ -96,45 +136,62 @@ export class Queue {
       clock: {
         nowMs: () => Date.now(),
         after: (delayMs, run) => {
-          const timer = setTimeout(run, delayMs);
+          const timer = setTimeout(run, delayMs / clockRate);
           return () => clearTimeout(timer);
         },
       },
       randomWord: () => randomInt(2 ** 32),
       onEvent: (event) => reports.push(event),
-      onUnreadable: (stream, events) => {
-        unreadable[stream]! += events;
+      onDropped: (stream, events) => {
+        dropped[stream]! += events;
       },
       ...given,
     });
-    const queue = new Queue(dlq, arena, reports, unreadable);
+    const queue = new Queue(dlq, arena, reports, dropped, journalBlocks, directory);
     t.teardown(() => queue.close());
     return queue;
   }
 
   /** Offers one event; what the DLQ answers. */
   offer(event: Event, kind: Kind = Kind.spill): Appended {
+    const { hashKey, key, keyLength, dataLength } = this.#write(event);
+    return this.dlq.append(
+      kind, event.stream, event.reason, event.attempts, event.firstSeenUs,
+      key, keyLength, hashKey, key + keyLength, dataLength,
+    ); // biome-ignore format: two lines of arguments
+  }
+
+  /** Puts an event's bytes into the arena; `hashKey` 0: it has none. */
+  #write(event: Event): { hashKey: number; key: number; keyLength: number; dataLength: number } {
     const { buffer } = this.#arena;
     const hashKey = event.hashKey === undefined ? undefined : Buffer.from(event.hashKey, 'hex');
     hashKey?.copy(buffer, scratch);
     const key = scratch + 16;
     const keyLength = buffer.write(event.key, key);
     const dataLength = buffer.write(event.data, key + keyLength, 'latin1');
-    return this.dlq.append(
-      kind, event.stream, event.reason, event.attempts, event.firstSeenUs,
-      key, keyLength, hashKey === undefined ? 0 : scratch, key + keyLength, dataLength,
-    ); // biome-ignore format: two lines of arguments
+    return { hashKey: hashKey === undefined ? 0 : scratch, key, keyLength, dataLength };
   }
 
-  /** Offers bytes as they are, with a key and nothing else. */
+  /** Opens the journal, of events in these rings. */
+  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, maxBytes = 1024 ** 2): DurableLogs {
+    this.#logs = this.dlq.openJournal({ blocks: this.#journalBlocks, maxBytes, commitWindowMs: 0, rings }, watch);
+    return this.#logs;
+  }
+
+  /** Offers one event that is in `ring` to the journal; what that answers. */
+  offerJournal(event: Event, ring = event.stream): Appended {
+    const { hashKey, key, keyLength, dataLength } = this.#write(event);
+    return (this.#logs as DurableLogs).journal.append(
+      ring, event.stream, event.firstSeenUs, key, keyLength, hashKey, key + keyLength, dataLength,
+    ); // biome-ignore format: one line of arguments
+  }
+
   offerBytes(stream: number, key: Uint8Array, data: Uint8Array, kind: Kind = Kind.spill): Appended {
     const { buffer } = this.#arena;
+    const [at, us] = [scratch + key.length, Date.now() * 1_000];
     buffer.set(key, scratch);
-    buffer.set(data, scratch + key.length);
-    const dataOffset = scratch + key.length;
-    const firstSeenUs = Date.now() * 1_000;
-    const reason = kind === Kind.dead ? Reason.rejected : Reason.saturated;
-    return this.dlq.append(kind, stream, reason, 0, firstSeenUs, scratch, key.length, 0, dataOffset, data.length);
+    buffer.set(data, at);
+    return this.dlq.append(kind, stream, Reason.saturated, 0, us, scratch, key.length, 0, at, data.length);
   }
 
   /** Appends one event, waiting for a free block where it must. Throws when the queue is full. */

@@ -41,7 +41,7 @@ function open(directory: string, files: Files, onEvent: (event: DlqEvent) => voi
     randomWord: () => 7,
     onEvent,
     eventBytesMax: [1_024],
-    onUnreadable: () => {},
+    onDropped: () => {},
   });
 }
 

@@ -143,7 +143,7 @@ t.test('what came back undelivered is handed out again in its order, and nothing
     async () => segmentNames(directory, 'spill').length,
     (left) => left === 0,
   );
-  t.strictSame(queue.unreadable, [0, 0]);
+  t.strictSame(queue.dropped, [0, 0]);
 });
 
 t.test('a stream that leaves the config and comes back is not delivered twice', async (t) => {

@@ -163,7 +163,7 @@ t.test('what the head asks and is not offered is refused with the cure', async (
     [415, 'content_type', /send application\/x-ndjson/, ['content-type: application/xml']],
     [415, 'content_type', /is not offered/, ['content-type: constructor']],
     [415, 'content_encoding', /send the body as it is/, ['content-encoding: gzip']],
-    [400, 'ack_level', /use memory/, ['spillway-ack: disk']],
+    [400, 'ack_level', /use memory/, ['spillway-ack: tape']],
     [400, 'empty_key', /empty/, [], `${path}?key=`],
     [400, 'key_too_long', /256/, [], `${path}?key=${'k'.repeat(257)}`],
     [400, 'key_too_long', /256/, [], `${path}?key=${encodeURIComponent('😀'.repeat(129))}`],

@@ -45,6 +45,7 @@ let heldSinceMs = 0;
 
 const client = await connect({
   path: plan.path,
+  ...(plan.ack === undefined ? {} : { ack: plan.ack }),
   ...(plan.windowBytes === undefined ? {} : { windowBytes: plan.windowBytes }),
   onAck: (number) => answer(number),
   onRefusal: ({ code, first, count, retryable, retryAfterMs }) => {

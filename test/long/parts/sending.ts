@@ -16,6 +16,8 @@ export interface SenderPlan {
   /** Absent: as many as the window allows. */
   readonly eventsPerSecond?: number;
   readonly windowBytes?: number;
+  /** Absent: the listener's. */
+  readonly ack?: 'memory' | 'disk' | 'stream';
   /** Name of the time that begins with the first event. */
   readonly phase: string;
 }
