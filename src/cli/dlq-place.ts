@@ -1,6 +1,9 @@
 /**
  * Where the DLQ of a `spillway dlq` command is, and whether a daemon has it. Main thread; changes nothing. Whatever the system says
  * of the directory becomes a message with its cure.
+ *
+ * Both directories are held from here on, so that what is put in their place meanwhile leads nowhere else; and root goes on as their
+ * owner, whose daemon must be able to use what the command writes.
  */
 import { join, resolve } from 'node:path';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
@@ -10,6 +13,8 @@ import { controlPath, type Facts } from '../daemon/control-messages.ts';
 import { loadNamed } from '../daemon/load.ts';
 import { StateLock } from '../daemon/state-lock.ts';
 import { realFiles } from '../edges/files.ts';
+import { type HeldDirectory, holdDirectory } from '../edges/held-directory.ts';
+import { becomeOwner } from '../edges/processes.ts';
 
 export interface PlaceFlags {
   readonly config?: string;
@@ -18,8 +23,14 @@ export interface PlaceFlags {
 
 export interface Place {
   readonly stateDir: string;
-  /** The DLQ's own, below it. */
+  /** The DLQ's own, below it, as people know it. */
+  readonly named: string;
+  /** The same for the system, as of when it was found. */
   readonly directory: string;
+  /** Where the control socket is, and the lock. */
+  readonly state: string;
+  /** Kept, since their paths lead elsewhere once they are closed; the end of the process does that. */
+  readonly holds: readonly HeldDirectory[];
   /** The process that has the state directory; undefined: nobody. */
   readonly pid: number | undefined;
   /** What that process says; undefined: it does not answer. */
@@ -32,15 +43,32 @@ export async function findPlace(flags: PlaceFlags): Promise<Place> {
     throw new SpillwayError('usage', '--config and --state-dir both name the directory: give one of them');
   }
   const stateDir = flags.stateDir === undefined ? configured(flags.config) : resolve(flags.stateDir);
-  const directory = join(stateDir, 'dlq');
+  const named = join(stateDir, 'dlq');
   try {
     // Asked first: a lock that is not there says nothing of a directory that is not there.
-    await realFiles.list(stateDir);
-    const pid = await StateLock.owner(realFiles, stateDir);
-    const facts = pid === undefined ? undefined : await factsOf(controlPath(stateDir));
-    return { stateDir, directory, pid, facts };
+    const held = await holdDirectory(stateDir, true);
+    becomeOwner(held);
+    const state = held.path;
+    const pid = await StateLock.owner(realFiles, state);
+    const facts = pid === undefined ? undefined : await factsOf(controlPath(state));
+    const dlq = await holdDlq(join(state, 'dlq'), named);
+    const holds = dlq === undefined ? [held] : [held, dlq];
+    return { stateDir, named, directory: dlq?.path ?? join(state, 'dlq'), state, holds, pid, facts };
   } catch (error) {
     throw unusable(stateDir, error);
+  }
+}
+
+/** Undefined: there is none, which is told when it is read. */
+async function holdDlq(path: string, named: string): Promise<HeldDirectory | undefined> {
+  try {
+    return await holdDirectory(path, false);
+  } catch (error) {
+    const { code } = toPlainError(error);
+    if (code === 'ENOENT') return undefined;
+    if (code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
+    const message = `${named} cannot be used: it is no directory, and a link is not followed: mount it there, or link state_dir itself`;
+    throw new SpillwayError('dlq_directory', message, { cause: error });
   }
 }
 

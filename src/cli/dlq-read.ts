@@ -18,14 +18,14 @@ export interface ReadFlags {
   readonly json?: true;
 }
 
-export async function viewOf({ directory, pid, facts }: Place): Promise<DirectoryView> {
+export async function viewOf({ directory, named, pid, facts }: Place): Promise<DirectoryView> {
   if (pid !== undefined && facts === undefined) {
     process.stderr.write(`spillway: process ${pid} does not answer: what it is writing may look damaged\n`);
   }
   try {
     return await viewDirectory(realFiles, directory, facts?.openSegments ?? []);
   } catch (error) {
-    throw unusable(directory, error);
+    throw unusable(named, error);
   }
 }
 
@@ -77,9 +77,7 @@ export async function ls(place: Place, flags: ReadFlags): Promise<void> {
   const rows = rowsOf(view, found);
   const files = view.quarantined.map(({ name, bytes }) => ({ segment: name, state: 'quarantine', bytes }));
   if (flags.json === true) {
-    print(
-      json({ directory: place.directory, daemon: place.pid, segments: rows, quarantined: files, left: view.left }, 2),
-    );
+    print(json({ directory: place.named, daemon: place.pid, segments: rows, quarantined: files, left: view.left }, 2));
     return;
   }
   const head = ['segment', 'series', 'run', 'state', 'waiting', 'done', 'bytes', 'oldest', 'newest', 'streams'];
@@ -91,7 +89,7 @@ export async function ls(place: Place, flags: ReadFlags): Promise<void> {
     segment, '', '', 'quarantine', '-', '-', size(bytes), '-', '-', '',
   ]); // biome-ignore format: one line of cells
   if (lines.length + others.length > 0) print(table(head, [...lines, ...others]).trimEnd());
-  else note(`no segments in ${place.directory}: the DLQ is empty`);
+  else note(`no segments in ${place.named}: the DLQ is empty`);
   if (view.left.length > 0)
     note(`left alone: ${view.left.map(({ name, why }) => `${plain(name)} (${why})`).join(', ')}`);
 }
@@ -129,7 +127,7 @@ export async function stat(place: Place, flags: ReadFlags): Promise<void> {
       return { ...group, oldest: isoTime(oldestUs), newest: isoTime(newestUs) };
     });
     const segments = view.segments.length;
-    print(json({ directory: place.directory, daemon: place.pid, events: list, quarantined, segments, diskBytes }, 2));
+    print(json({ directory: place.named, daemon: place.pid, events: list, quarantined, segments, diskBytes }, 2));
     return;
   }
   const nowMs = Date.now();
@@ -138,7 +136,7 @@ export async function stat(place: Place, flags: ReadFlags): Promise<void> {
   ]); // biome-ignore format: one line of cells
   const head = ['stream', 'series', 'reason', 'events', 'bytes', 'oldest', 'newest'];
   if (lines.length > 0) print(table(head, lines).trimEnd());
-  else note(`no events in ${place.directory}: the DLQ is empty`);
+  else note(`no events in ${place.named}: the DLQ is empty`);
   const kept =
     quarantined.files > 0 ? `; quarantined: ${size(quarantined.bytes)} in ${plural(quarantined.files, 'file')}` : '';
   note(`${size(diskBytes)} on disk in ${plural(view.segments.length, 'segment')}${kept}`);

@@ -112,12 +112,12 @@ async function work(
 }
 
 async function workRunning(
-  { stateDir }: Place,
+  { state }: Place,
   ask: Ask,
   isInterrupted: () => boolean,
   progress: Progress,
 ): Promise<void> {
-  const asked = await askDaemon(controlPath(stateDir), ask);
+  const asked = await askDaemon(controlPath(state), ask);
   const look = setInterval(() => {
     if (!isInterrupted()) return;
     clearInterval(look);
@@ -136,9 +136,9 @@ async function workAtRest(
   isInterrupted: () => boolean,
   progress: Progress,
 ): Promise<void> {
-  const { stateDir, directory } = place;
+  const { stateDir, state, directory } = place;
   const view = await viewOf(place);
-  const lock = await StateLock.take(realFiles, stateDir).catch((error: unknown) => {
+  const lock = await StateLock.take(realFiles, state).catch((error: unknown) => {
     throw unusable(stateDir, error);
   });
   try {

@@ -16,3 +16,14 @@ export async function startOf(pid: number): Promise<string | undefined> {
     return undefined;
   }
 }
+
+/**
+ * From here on this process is the user and group that it is told, where it was root: files that it makes must not be beyond the
+ * reach of the daemon, and a hostile directory must not have root work for it. Nothing changes for any other user.
+ */
+export function becomeOwner(owner: { readonly uid: number; readonly gid: number }): void {
+  if (process.getuid?.() !== 0 || owner.uid === 0) return;
+  process.setgroups?.([owner.gid]);
+  process.setgid?.(owner.gid);
+  process.setuid?.(owner.uid);
+}

@@ -2,20 +2,22 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { fill, stateDirectory } from './dlq-directory.ts';
-import { binary } from './spillway.ts';
+import { fill, idsIn, snapshot, stateDirectory } from './dlq-directory.ts';
+import { binary, spillway } from './spillway.ts';
 
 t.test('names that lead elsewhere are never opened, and a pipe blocks nothing: 210 of them', async (t) => {
   const stateDir = stateDirectory(t);
@@ -105,6 +107,31 @@ async function traced(words: readonly string[], opened: string): Promise<string>
   await once(child, 'close');
   return text;
 }
+
+t.test('a DLQ that is a link is not followed: neither read nor purged', async (t) => {
+  const [stateDir, elsewhere] = [stateDirectory(t), stateDirectory(t)];
+  await fill(elsewhere, { letters: 10 });
+  symlinkSync(join(elsewhere, 'dlq'), join(stateDir, 'dlq'));
+  const before = snapshot(elsewhere);
+  for (const words of [['ls'], ['show'], ['verify'], ['purge', '--yes'], ['replay']]) {
+    const { code, stdout, stderr } = await spillway(['dlq', ...words, '--state-dir', stateDir]);
+    t.strictSame([code, stdout], [1, ''], words.join(' '));
+    t.match(stderr, /dlq cannot be used: it is no directory, and a link is not followed/);
+  }
+  t.strictSame(snapshot(elsewhere), before);
+});
+
+t.test("root works as the directory's owner: the daemon can use what it leaves", { skip: skipUser() }, async (t) => {
+  const stateDir = stateDirectory(t);
+  await fill(stateDir, { letters: 20 });
+  const names = (): string[] => readdirSync(join(stateDir, 'dlq')).map((name) => join(stateDir, 'dlq', name));
+  for (const path of [stateDir, join(stateDir, 'dlq'), ...names()]) chownSync(path, 65_534, 65_534);
+  t.match(await spillway(['dlq', 'purge', '--reason', 'rejected', '--yes', '--state-dir', stateDir]), { code: 0 });
+  t.match(await spillway(['dlq', 'replay', '--state-dir', stateDir]), { code: 0 });
+  t.strictSame(idsIn(stateDir, 'spill'), [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+  for (const path of names()) t.match(statSync(path), { uid: 65_534, gid: 65_534 }, path);
+  t.strictSame(readdirSync(stateDir), ['dlq'], 'the lock is given back');
+});
 
 t.test('another user gets no byte: the message says who may', { skip: skipUser() }, async (t) => {
   const stateDir = stateDirectory(t);
