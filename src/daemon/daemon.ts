@@ -496,6 +496,7 @@ export class Daemon {
     return new Replayer({
       streams: this.#replays,
       areWindowsTaken: () => dlq.areWindowsTaken,
+      isWindowWanted: () => dlq.deadLetters.isWindowWanted,
       nowMs,
       onFailure: (error) => log.failure(error),
     });

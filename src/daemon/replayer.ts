@@ -27,6 +27,8 @@ export interface ReplayerParts {
   readonly streams: readonly StreamReplay[];
   /** A stream that now begins to load would find no window. */
   readonly areWindowsTaken: () => boolean;
+  /** Somebody else waits for one. */
+  readonly isWindowWanted: () => boolean;
   readonly nowMs: () => number;
   readonly onFailure: (error: unknown) => void;
 }
@@ -62,7 +64,9 @@ export class Replayer {
     const { streams, areWindowsTaken, nowMs } = this.#parts;
     for (const stream of streams) stream.settle();
     const untilMs = nowMs() + stepMsMax;
-    const isWindowWanted = areWindowsTaken() && streams.some(({ wantsLoad, hasWindow }) => wantsLoad && !hasWindow);
+    const isWindowWanted =
+      areWindowsTaken() &&
+      (this.#parts.isWindowWanted() || streams.some(({ wantsLoad, hasWindow }) => wantsLoad && !hasWindow));
     let stuck: StreamReplay | undefined;
     for (let i = 0; i < streams.length; i++) {
       const index = (this.#turn + i) % streams.length;

@@ -108,6 +108,7 @@ interface Task {
 export class DeadLetters {
   readonly #parts: DeadLettersParts;
   #isBusy = false;
+  #isWindowWanted = false;
   /** Letters that were sent again and could not be taken out of their segment, by its name: not to be sent once more. */
   readonly #leftovers = new Map<string, Ranges>();
   #pacedFromMs = 0;
@@ -115,6 +116,11 @@ export class DeadLetters {
 
   constructor(parts: DeadLettersParts) {
     this.#parts = parts;
+  }
+
+  /** The work waits for a window: a stream that cannot go on should lend its own. */
+  get isWindowWanted(): boolean {
+    return this.#isWindowWanted;
   }
 
   /** Rejects when there is such work already, and with what the disk reports; all that was done until then stays done. */
@@ -136,6 +142,9 @@ export class DeadLetters {
     const { deads, context } = this.#parts;
     // All letters are meant, those of segments that are not read yet as well.
     while (!context.isIndexed && !work.isStopped()) await context.delay(waitMs);
+    deads.push();
+    // Full segments close by themselves meanwhile; the last one is closed when all is in it.
+    await deads.writer.written();
     await deads.rotate();
     const { segments } = deads.writer;
     const sealed = segments.filter((segment) => segment.sealed);
@@ -182,8 +191,7 @@ export class DeadLetters {
       work, judge, counts, segment, file, bytesBefore, repeatedTo, judgedTo, drops: new Ranges(), damaged: new Ranges(),
       unreadable: [], copies: [], purged: new Tally(context.options.streams.length),
     }; // biome-ignore format: two lines of fields
-    // What is moved out of it needs its room before it is given back.
-    const lent = work.replay === undefined ? 0 : segment.file.bytes;
+    const lent = work.replay === undefined ? 0 : this.#roomFor(segment);
     context.space.usedBytes -= lent;
     let isEnd: boolean;
     let failure: Error | undefined;
@@ -205,12 +213,23 @@ export class DeadLetters {
     return { isEnd, judgedTo: task.judgedTo };
   }
 
+  /**
+   * What is moved out of a segment needs its room before it is given back, also where dead letters have filled what spills must leave
+   * to them: the segment's bytes, and headers for segments of all streams that it may begin.
+   */
+  #roomFor({ file }: Segment): number {
+    const { usedBytes, spillMaxBytes } = this.#parts.context.space;
+    const headers = (this.#parts.spills.length + 2) * segmentHeaderBytes;
+    return file.bytes + headers + Math.max(0, usedBytes - spillMaxBytes);
+  }
+
   /** Reads on until the segment ends (true), or it is time to take out what was moved. */
   async #read(task: Task): Promise<boolean> {
     const { context, windows } = this.#parts;
     const { segment, file, work } = task;
     const untilMs = context.options.clock.nowMs() + chunkMs;
-    let window = await this.#window();
+    let window = await this.#window(work.isStopped);
+    if (window === undefined) return true;
     const reader: SegmentReader = new SegmentReader({
       file,
       memory: context.options.arena,
@@ -233,22 +252,31 @@ export class DeadLetters {
         if (work.replay !== undefined && context.options.clock.nowMs() >= untilMs) return false;
         // Others may read while this waits: for the pace, or for the disk.
         windows.giveBack(window);
+        window = undefined;
         if (heldMs > 0) await context.delay(heldMs);
-        window = await this.#window();
+        window = await this.#window(work.isStopped);
+        if (window === undefined) return true;
         reader.useWindow(window);
       }
       return true;
     } finally {
-      windows.giveBack(window);
+      if (window !== undefined) windows.giveBack(window);
     }
   }
 
-  async #window(): Promise<Window> {
+  /** Undefined: it was stopped. In an outage streams may hold all windows for as long as that lasts: they are asked for one. */
+  async #window(isStopped: () => boolean): Promise<Window | undefined> {
     const { windows, context } = this.#parts;
-    for (;;) {
-      const window = windows.take();
-      if (window !== undefined) return window;
-      await context.delay(waitMs);
+    try {
+      while (!isStopped()) {
+        const window = windows.take();
+        if (window !== undefined) return window;
+        this.#isWindowWanted = true;
+        await context.delay(waitMs);
+      }
+      return undefined;
+    } finally {
+      this.#isWindowWanted = false;
     }
   }
 

@@ -4,7 +4,9 @@ import t, { type Test } from 'tap';
 import type { Work, WorkCounts } from '../../src/dlq/dead-letters.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
+import { Appended } from '../../src/dlq/series.ts';
 import { type Files, type OpenFile, realFiles } from '../../src/edges/files.ts';
+import { until } from '../daemon/running.ts';
 import { readSeries } from './independent-reader.ts';
 import { eventOf, Queue, temporaryDirectory } from './queue.ts';
 
@@ -92,6 +94,58 @@ t.test('a purge that fails has thrown nothing away that it does not count', asyn
   t.match(await run(queue, {}), { events: letters });
   t.equal(queue.dlq.holdings(undefined).dead, 0);
   t.strictSame(readdirSync(directory), []);
+});
+
+t.test('all letters are meant that were taken before, those in memory and in full segments as well', async (t) => {
+  const queue = await Queue.open(t, temporaryDirectory(t), { segmentBytes: 2_048, blockBytes: 1_024 });
+  for (let id = 0; id < letters; id++) await queue.append({ ...eventOf(id), reason: Reason.rejected }, Kind.dead);
+  t.match(await run(queue, {}), { events: letters });
+  t.equal(queue.dlq.holdings(undefined).dead, 0);
+});
+
+t.test('where streams hold all windows the work asks for one; stopped, it waits no longer', async (t) => {
+  const queue = await Queue.open(t, await filled(t), { windowCount: 1 });
+  const { dlq } = queue;
+  await queue.append(eventOf(letters));
+  t.ok(await dlq.cursor(0).load());
+  t.ok(dlq.areWindowsTaken);
+  const isWanted = async (): Promise<boolean> => dlq.deadLetters.isWindowWanted;
+  let isStopped = false;
+  const stopped = run(queue, { isStopped: () => isStopped });
+  await until(isWanted, Boolean);
+  isStopped = true;
+  t.match(await stopped, { events: 0, isStopped: true });
+  t.notOk(await isWanted());
+  const purged = run(queue, {});
+  await until(isWanted, Boolean);
+  dlq.cursor(0).release();
+  t.match(await purged, { events: letters, isStopped: false });
+});
+
+t.test('letters that fill the DLQ to its limit are sent again, with a segment of room that is not there', async (t) => {
+  const directory = temporaryDirectory(t);
+  const [maxBytes, segmentBytes] = [64 * 1024, 2_048];
+  const queue = await Queue.open(t, directory, { maxBytes, segmentBytes, blockBytes: 1_024 });
+  let filledWith = 0;
+  for (; filledWith < 2_000; filledWith++) {
+    const appended = queue.offer(
+      { ...eventOf(filledWith, `letter ${filledWith}`), reason: Reason.rejected },
+      Kind.dead,
+    );
+    if (appended === Appended.full) break;
+    if (appended === Appended.busy) {
+      await new Promise<void>((resolve) => queue.dlq.whenWritable(resolve));
+      filledWith -= 1;
+    }
+  }
+  t.equal(queue.offer(eventOf(0)), Appended.full, 'no spill finds room');
+  let diskBytesMost = 0;
+  const onProgress = (): void => {
+    diskBytesMost = Math.max(diskBytesMost, queue.dlq.diskBytes);
+  };
+  t.match(await run(queue, { replay: {}, onProgress }), { events: filledWith });
+  t.match(queue.dlq.holdings(0), { dead: 0, spilled: filledWith });
+  t.ok(diskBytesMost <= maxBytes + 2 * segmentBytes, `${diskBytesMost} bytes at most`);
 });
 
 /** Files that stand still from the `nth` call that changes something on: what is on disk then is what a crash leaves. */
