@@ -117,6 +117,11 @@ export class DeadLetters {
     this.#parts = parts;
   }
 
+  /** Whether somebody works on the segments: then nobody else may take any away. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   /** Rejects when there is such work already, and with what the disk reports; all that was done until then stays done. */
   async run(work: Work): Promise<WorkCounts> {
     if (this.#isBusy) {

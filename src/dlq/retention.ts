@@ -7,11 +7,11 @@
  *                              never: it is in hand     ▲ oldest first              closed first, if it is all there is
  * ```
  * It takes whole segments, and books each of their events in the step in which it takes it out of its series: conservation holds
- * at every moment, the file goes afterwards. What replay has in hand is left alone until it is done with it. Dead letters are
- * dropped by age alone: they are what an operator must see, and a flood of spills, which are worth less the older they get, must not
- * drive them out. A segment whose file cannot be removed gives no room: until it is gone no other is dropped for room, and what
- * comes is refused, or a disk that has become read-only would cost the whole queue. Single spills whose age comes while their
- * segment is younger are dropped by the cursor that reads them.
+ * at every moment, the file goes afterwards. What replay has in hand is left alone until it is done with it, and so are dead
+ * letters while an operator's command works on them. Dead letters are dropped by age alone: they are what an operator must see, and
+ * a flood of spills, which are worth less the older they get, must not drive them out. A segment whose file cannot be removed
+ * gives no room: until it is gone no other is dropped for room, and what comes is refused, or a disk that has become read-only
+ * would cost the whole queue. Single spills whose age comes while their segment is younger are dropped by the cursor that reads them.
  */
 import type { SpillQueue } from './checkpoints.ts';
 import type { DlqContext } from './context.ts';
@@ -25,6 +25,8 @@ export class Retention {
   readonly #context: DlqContext;
   readonly #queues: readonly SpillQueue[];
   readonly #deads: Series;
+  /** An operator's work on dead letters is under way. */
+  readonly #areDeadsInHand: () => boolean;
   /** Taken out of their series, and not removed yet. */
   readonly #doomed = new Set<Segment>();
   #working: Promise<void> | undefined;
@@ -33,10 +35,11 @@ export class Retention {
   #cancelPause: (() => void) | undefined;
   #closed = false;
 
-  constructor(context: DlqContext, queues: readonly SpillQueue[], deads: Series) {
+  constructor(context: DlqContext, queues: readonly SpillQueue[], deads: Series, areDeadsInHand: () => boolean) {
     this.#context = context;
     this.#queues = queues;
     this.#deads = deads;
+    this.#areDeadsInHand = areDeadsInHand;
     if (context.options.whenFull === 'drop-oldest') context.makeRoom = () => this.#makeRoom();
     this.#sweepLater();
   }
@@ -182,7 +185,10 @@ export class Retention {
       if (queue.series.writer.segments.some(mustClose)) await queue.series.rotate();
     }
     if (this.#deads.writer.segments.some(mustClose)) await this.#deads.rotate();
-    for (const segment of this.#deads.writer.segments.filter((one) => one.sealed && isOld(one))) {
+    // Looked for anew each time: an operator's work may have begun and ended meanwhile.
+    while (!this.#areDeadsInHand()) {
+      const segment = this.#deads.writer.segments.find((one) => one.sealed && isOld(one));
+      if (segment === undefined) break;
       await this.#drop(this.#deads, -1, segment, 'max_age');
     }
   }

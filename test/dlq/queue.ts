@@ -69,14 +69,6 @@ export function eventOf(id: number, data = `event ${id}`): Event {
   return { stream: 0, reason: Reason.saturated, attempts: id % 7, firstSeenUs, key: `key${id}`, hashKey, data };
 }
 
-/** Of events that are to be retained or dropped: enough for many segments. */
-export const retainedData = 'x'.repeat(200);
-
-/** Event number `id`, first seen `ageMs` ago. */
-export function agedEvent(id: number, ageMs: number, stream = 0): Event {
-  return { ...eventOf(id, retainedData), stream, firstSeenUs: (Date.now() - ageMs) * 1000 };
-}
-
 /** Data of every length up to two and a half of the blocks of 1 KiB, told by its number. */
 export function longDataOf(id: number): string {
   return `${id}:`.padEnd((id * 7_919) % 2_500, String.fromCharCode(97 + (id % 26)));
@@ -255,10 +247,4 @@ export class Queue {
     this.#closed = true;
     await this.dlq.close();
   }
-}
-
-/** All that was appended is in the queue, or booked as dropped. */
-export function conserved(t: { equal: (a: unknown, b: unknown) => unknown }, queue: Queue, appended: number): void {
-  const { spilled, dead } = queue.dlq.holdings(undefined);
-  t.equal(spilled + dead + queue.dropped.reduce((sum, events) => sum + events, 0), appended);
 }

@@ -1,9 +1,11 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
+import { Kind } from '../../src/dlq/layout.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { type Files, realFiles } from '../../src/edges/files.ts';
 import { until } from '../daemon/running.ts';
-import { agedEvent, conserved, retainedData as data, eventOf, Queue, temporaryDirectory } from './queue.ts';
+import { agedEvent, conserved, retainedData as data } from './aged-events.ts';
+import { eventOf, Queue, temporaryDirectory } from './queue.ts';
 
 const kibibyte = 1024;
 const dropping = { maxBytes: 256 * kibibyte, segmentBytes: 16 * kibibyte, whenFull: 'drop-oldest' } as const;
@@ -146,3 +148,54 @@ t.test(
     );
   },
 );
+
+for (const [what, replay] of [
+  ['sent again', { perSecond: 40 }],
+  ['thrown away', undefined],
+] as const) {
+  t.test(
+    `letters whose age comes while letters are ${what} are dropped once that is done, and booked once`,
+    async (t) => {
+      const directory = temporaryDirectory(t);
+      const letters = 60;
+      const work = { filter: { streams: ['orders'] }, replay, isStopped: () => false, onProgress: () => undefined };
+      const slow: Files = {
+        ...realFiles,
+        open: async (path, purpose) => {
+          if (purpose === 'read') await new Promise((resolve) => setTimeout(resolve, 200));
+          return realFiles.open(path, purpose);
+        },
+      };
+      const options = { maxAgeMs: 60_000, segmentBytes: 4_096, clockRate: 20, files: slow };
+      const queue = await Queue.open(t, directory, options);
+      for (let id = 0; id < letters; id++) await queue.append(agedEvent(id, 59_500, id % 2), Kind.dead);
+      await queue.dlq.flush();
+      let [purged, isDone] = [0, false];
+      const running = queue.dlq.deadLetters.run({
+        ...work,
+        onGone: (_stream, events, to) => {
+          if (to === undefined) purged += events;
+        },
+      });
+      const done = running.finally(() => {
+        isDone = true;
+      });
+      await until(
+        async () => {
+          const { spilled, dead } = queue.dlq.holdings(undefined);
+          t.equal(spilled + dead + queue.dropped[0]! + queue.dropped[1]! + purged, letters);
+          return isDone;
+        },
+        (is) => is,
+      );
+      const { events } = await done;
+      t.ok(events > 0);
+      await until(
+        async () => queue.dlq.holdings(undefined),
+        ({ spilled, dead }) => spilled + dead === 0,
+      );
+      t.equal(queue.dropped[0]! + queue.dropped[1]! + purged, letters);
+      t.match(queue.dlq.condition.droppedByReason, { max_age: letters - purged });
+    },
+  );
+}

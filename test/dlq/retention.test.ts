@@ -3,7 +3,8 @@ import t from 'tap';
 import { Kind } from '../../src/dlq/layout.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { until } from '../daemon/running.ts';
-import { agedEvent, conserved, retainedData as data, type Event, eventOf, Queue, temporaryDirectory } from './queue.ts';
+import { agedEvent, conserved, retainedData as data } from './aged-events.ts';
+import { type Event, eventOf, Queue, temporaryDirectory } from './queue.ts';
 
 const kibibyte = 1024;
 
