@@ -90,6 +90,9 @@ export class ReplayCursor {
   /** Sequences up to {@link #done} that are to be handed out again, in their order, and the next of them. */
   #again: readonly number[] = [];
   #againNext = 0;
+  /** Sequence of the last entry that was handed out since it went back; all before that is done or will be said to be. */
+  #lastHanded = 0;
+  #lastHandedBefore = 0;
   /** Events that were first seen before this are dropped, in microseconds; 0: none. */
   #dropBeforeUs = 0;
   #droppedOld = 0;
@@ -145,6 +148,7 @@ export class ReplayCursor {
     if (!this.letGo(segment)) return false;
     segment.finished = true;
     this.#done = Math.max(this.#done, segment.lastSequence);
+    this.#passAgain(segment.lastSequence + 1);
     this.#onPassed();
     return true;
   }
@@ -194,10 +198,13 @@ export class ReplayCursor {
       segment.tally.count(this.stream, bytes, -1);
       this.#spills.tally.count(this.stream, bytes, -1);
       this.#unreadTo = isAgain ? undefined : this.#done;
-      if (isAgain) this.#againNext += 1;
-      else this.#done = sequence;
+      if (!isAgain) this.#done = sequence;
+      else if (isDead || isOld) this.#passAgain(sequence + 1);
+      else this.#againNext += 1;
       if (!isDead && !isOld) {
         this.#canUnread = true;
+        this.#lastHandedBefore = this.#lastHanded;
+        this.#lastHanded = sequence;
         this.#handedBefore = this.handedPosition;
         this.handedPosition = Math.max(this.handedPosition, sequence);
         // What was handed out with the last of these and is not among them was done before.
@@ -224,6 +231,7 @@ export class ReplayCursor {
     if (this.#unreadTo === undefined) this.#againNext -= 1;
     else this.#done = this.#unreadTo;
     this.handedPosition = this.#handedBefore;
+    this.#lastHanded = this.#lastHandedBefore;
   }
 
   /** An event that was handed out came back undelivered, and was not appended again: it counts as spilled from now on. */
@@ -244,6 +252,7 @@ export class ReplayCursor {
     assert((sequences.at(-1) ?? 0) < (left[0] ?? Number.POSITIVE_INFINITY), 'what came back stood before what is left');
     this.#again = [...sequences, ...left];
     this.#againNext = 0;
+    this.#lastHanded = first - 1;
     this.release();
     this.#copies.push(this.#closeOpen());
     const { segments } = this.#spills.writer;
@@ -366,8 +375,15 @@ export class ReplayCursor {
 
   /** Whether an entry that was handed out before came back; moves past those that damage has taken in the meantime. */
   #isWantedAgain(sequence: number): boolean {
-    while ((this.#again[this.#againNext] ?? sequence) < sequence) this.#againNext += 1;
+    this.#passAgain(sequence);
     return this.#again[this.#againNext] === sequence;
+  }
+
+  /** Those before `sequence` are not handed out again. When they were the last, nobody will say that they are done. */
+  #passAgain(sequence: number): void {
+    if (this.#againNext === this.#again.length) return;
+    while ((this.#again[this.#againNext] ?? sequence) < sequence) this.#againNext += 1;
+    if (this.#againNext === this.#again.length) this.handedPosition = this.#lastHanded;
   }
 
   /** Whether an entry belongs here: segments of an earlier version hold those of all streams. */
@@ -452,6 +468,7 @@ export class ReplayCursor {
       segment.tally.clear();
     }
     this.#done = Math.max(this.#done, segment.lastSequence);
+    this.#passAgain(segment.lastSequence + 1);
     this.#onPassed();
   }
 

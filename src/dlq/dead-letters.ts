@@ -123,6 +123,11 @@ export class DeadLetters {
     return this.#isWindowWanted;
   }
 
+  /** Whether somebody works on the segments: then nobody else may take any away. */
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
   /** Rejects when there is such work already, and with what the disk reports; all that was done until then stays done. */
   async run(work: Work): Promise<WorkCounts> {
     if (this.#isBusy) {

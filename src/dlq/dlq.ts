@@ -120,7 +120,7 @@ export class Dlq {
       onFound: (stream, events) => context.options.onFound?.(stream, events),
       onDone: () => this.#removeMarks(),
     });
-    this.#retention = new Retention(context, this.#queues, this.#deads);
+    this.#retention = new Retention(context, this.#queues, this.#deads, () => this.deadLetters.isBusy);
     this.deadLetters = new DeadLetters({
       context,
       deads: this.#deads,

@@ -7,14 +7,16 @@
  *                              never: it is in hand     ▲ oldest first              closed first, if it is all there is
  * ```
  * It takes whole segments, and books each of their events in the step in which it takes it out of its series: conservation holds
- * at every moment, the file goes afterwards. What replay has in hand is left alone until it is done with it. Dead letters are
- * dropped by age alone: they are what an operator must see, and a flood of spills, which are worth less the older they get, must not
- * drive them out. Single spills whose age comes while their segment is younger are dropped by the cursor that reads them.
+ * at every moment, the file goes afterwards. What replay has in hand is left alone until it is done with it, and so are dead
+ * letters while an operator's command works on them. Dead letters are dropped by age alone: they are what an operator must see, and
+ * a flood of spills, which are worth less the older they get, must not drive them out. A segment whose file cannot be removed
+ * gives no room: until it is gone no other is dropped for room, and what comes is refused, or a disk that has become read-only
+ * would cost the whole queue. Single spills whose age comes while their segment is younger are dropped by the cursor that reads them.
  */
 import type { SpillQueue } from './checkpoints.ts';
 import type { DlqContext } from './context.ts';
 import { Kind } from './layout.ts';
-import { type DropReason, openAgeShare, readingMs, sweepMsMax, sweepMsMin, sweepShare } from './options.ts';
+import { type DropReason, openAgeShare, readingMs, retryMsMax, sweepMsMax, sweepMsMin, sweepShare } from './options.ts';
 import { removeSegment } from './quarantine.ts';
 import type { Segment } from './segment.ts';
 import type { Series } from './series.ts';
@@ -23,16 +25,21 @@ export class Retention {
   readonly #context: DlqContext;
   readonly #queues: readonly SpillQueue[];
   readonly #deads: Series;
+  /** An operator's work on dead letters is under way. */
+  readonly #areDeadsInHand: () => boolean;
   /** Taken out of their series, and not removed yet. */
   readonly #doomed = new Set<Segment>();
   #working: Promise<void> | undefined;
   #cancelSweep: (() => void) | undefined;
+  /** No room could be made; set until it is worth looking again. */
+  #cancelPause: (() => void) | undefined;
   #closed = false;
 
-  constructor(context: DlqContext, queues: readonly SpillQueue[], deads: Series) {
+  constructor(context: DlqContext, queues: readonly SpillQueue[], deads: Series, areDeadsInHand: () => boolean) {
     this.#context = context;
     this.#queues = queues;
     this.#deads = deads;
+    this.#areDeadsInHand = areDeadsInHand;
     if (context.options.whenFull === 'drop-oldest') context.makeRoom = () => this.#makeRoom();
     this.#sweepLater();
   }
@@ -40,7 +47,9 @@ export class Retention {
   async close(): Promise<void> {
     this.#closed = true;
     this.#cancelSweep?.();
+    this.#cancelPause?.();
     await this.#working;
+    await this.#removeDoomed();
   }
 
   /** True: room is being made, and who waits for blocks is told when there is some. */
@@ -48,12 +57,19 @@ export class Retention {
     // What may be older than all that is known is not dropped behind: nobody would hand it out any more.
     if (this.#closed || !this.#context.isIndexed) return false;
     if (this.#working !== undefined) return true;
+    if (this.#cancelPause !== undefined) return false;
     const isReading = this.#queues.some(({ cursor }) => cursor.isLoading);
-    if (this.#oldest() === undefined && !isReading) return false;
+    if (this.#doomed.size === 0 && !isReading && this.#oldest() === undefined) {
+      // Each event that is refused asks again, and the answer costs a look at every segment.
+      this.#pause(readingMs);
+      return false;
+    }
     this.#work(async () => {
       const { space, roomBytes } = this.#context;
       if (isReading) await this.#context.delay(readingMs);
+      await this.#removeDoomed();
       while (space.isTight(roomBytes)) {
+        if (this.#doomed.size > 0) return this.#pause(retryMsMax);
         const victim = this.#oldest();
         if (victim === undefined || !(await this.#close(victim)) || isInHand(victim.queue, victim.segment)) return;
         if (!victim.queue.cursor.letGo(victim.segment)) return;
@@ -61,6 +77,12 @@ export class Retention {
       }
     });
     return true;
+  }
+
+  #pause(ms: number): void {
+    this.#cancelPause = this.#context.options.clock.after(ms, () => {
+      this.#cancelPause = undefined;
+    });
   }
 
   #work(action: () => Promise<void>): void {
@@ -163,7 +185,10 @@ export class Retention {
       if (queue.series.writer.segments.some(mustClose)) await queue.series.rotate();
     }
     if (this.#deads.writer.segments.some(mustClose)) await this.#deads.rotate();
-    for (const segment of this.#deads.writer.segments.filter((one) => one.sealed && isOld(one))) {
+    // Looked for anew each time: an operator's work may have begun and ended meanwhile.
+    while (!this.#areDeadsInHand()) {
+      const segment = this.#deads.writer.segments.find((one) => one.sealed && isOld(one));
+      if (segment === undefined) break;
       await this.#drop(this.#deads, -1, segment, 'max_age');
     }
   }

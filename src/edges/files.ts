@@ -7,6 +7,8 @@
  * of a path.
  */
 import { constants, promises } from 'node:fs';
+import { dirname } from 'node:path';
+import { toPlainError } from '../base/errors.ts';
 
 /** What a directory holds under one name; `other` is a socket, a pipe or a device. */
 export interface DirectoryEntry {
@@ -61,7 +63,7 @@ const openFlags: Readonly<Record<OpenPurpose, number>> = {
 /** The real file system. */
 export const realFiles: Files = {
   async makeDirectory(path) {
-    await promises.mkdir(path, { recursive: true, mode: 0o700 });
+    await makePrivate(path, true);
     await promises.chmod(path, 0o700);
   },
   async list(path) {
@@ -103,6 +105,20 @@ export const realFiles: Files = {
     return bavail * bsize;
   },
 };
+
+/** One directory after the other: a umask may take from those above what their user needs to go on below them. */
+async function makePrivate(path: string, makesParents: boolean): Promise<void> {
+  try {
+    await promises.mkdir(path, 0o700);
+  } catch (error) {
+    const { code } = toPlainError(error);
+    if (code === 'EEXIST' && (await promises.stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT' || !makesParents) throw error;
+    await makePrivate(dirname(path), true);
+    return makePrivate(path, false);
+  }
+  await promises.chmod(path, 0o700);
+}
 
 /** What stat(2) counts blocks in, whatever the file system's own are. */
 const statBlockBytes = 512;

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t from 'tap';
 import { type Files, realFiles } from '../../src/edges/files.ts';
@@ -76,13 +76,30 @@ function matches(report: object, told: object): boolean {
   });
 }
 
-t.test('a directory that is not there is made, private whatever the umask', async (t) => {
-  const directory = join(temporaryDirectory(t), 'a', 'b', 'dlq');
-  const umask = process.umask(0);
-  t.teardown(() => process.umask(umask));
-  const queue = await Queue.open(t, directory);
-  await queue.append(eventOf(1));
-  t.strictSame(await queue.replay(), [eventOf(1)]);
+for (const umask of [0, 0o777]) {
+  const name = umask.toString(8).padStart(3, '0');
+  t.test(`under umask ${name} a directory that is not there is made with those above it, each private`, async (t) => {
+    const above = temporaryDirectory(t);
+    chmodSync(above, 0o755);
+    const parts = ['a', 'b', 'dlq'];
+    const umaskBefore = process.umask(umask);
+    const queue = await Queue.open(t, join(above, ...parts)).finally(() => process.umask(umaskBefore));
+    await queue.append(eventOf(1));
+    t.strictSame(await queue.replay(), [eventOf(1)]);
+    const modes = parts.map((_, depth) => statSync(join(above, ...parts.slice(0, depth + 1))).mode & 0o777);
+    t.strictSame(modes, [0o700, 0o700, 0o700]);
+    t.equal(statSync(above).mode & 0o777, 0o755, 'what was there above them stays as it was');
+  });
+}
+
+t.test('a file in the place of its directory is left as it is', async (t) => {
+  const path = join(temporaryDirectory(t), 'dlq');
+  writeFileSync(path, 'not a directory', { mode: 0o644 });
+  await t.rejects(Queue.open(t, path), { code: 'EEXIST' });
+  t.equal(statSync(path).mode & 0o777, 0o644);
+  await t.rejects(Queue.open(t, join(path, 'below')), { code: 'ENOTDIR' });
+  symlinkSync(join(path, 'nowhere'), `${path}-link`);
+  await t.rejects(Queue.open(t, join(`${path}-link`, 'below')), { code: /ENOENT|ENOTDIR/ });
 });
 
 t.test('a file that was set aside is never overwritten by another of the same name', async (t) => {

@@ -3,23 +3,12 @@ import t from 'tap';
 import { Kind } from '../../src/dlq/layout.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { until } from '../daemon/running.ts';
+import { agedEvent, conserved, retainedData as data } from './aged-events.ts';
 import { type Event, eventOf, Queue, temporaryDirectory } from './queue.ts';
 
 const kibibyte = 1024;
-const data = 'x'.repeat(200);
-
-/** Event number `id`, first seen `ageMs` ago. */
-function agedEvent(id: number, ageMs: number, stream = 0): Event {
-  return { ...eventOf(id, data), stream, firstSeenUs: (Date.now() - ageMs) * 1000 };
-}
 
 const keysOf = (events: readonly Event[]): number[] => events.map(({ key }) => Number(key.slice(3)));
-
-/** All that was appended is in the queue, or booked as dropped. */
-function conserved(t: { equal: (a: unknown, b: unknown) => unknown }, queue: Queue, appended: number): void {
-  const { spilled, dead } = queue.dlq.holdings(undefined);
-  t.equal(spilled + dead + queue.dropped.reduce((sum, events) => sum + events, 0), appended);
-}
 
 const dropping = { maxBytes: 256 * kibibyte, segmentBytes: 16 * kibibyte, whenFull: 'drop-oldest' } as const;
 
