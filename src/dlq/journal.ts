@@ -94,7 +94,7 @@ export class Journal {
     const segmentBytes = Math.min(journalSegmentBytesMax, Math.floor(maxBytes / journalSegmentsLeast));
     const fsync = { kind: 'each' as const };
     const own = { ...dlq.options, maxBytes, blocks, segmentBytes, fsync, zeroAheadBytes };
-    const context = new DlqContext(own, new BlockPool(blocks), new Space(maxBytes), dlq);
+    const context = new DlqContext(own, new BlockPool(blocks), new Space(maxBytes, 0, dlq.space), dlq);
     this.#dlq = dlq;
     this.#context = context;
     this.#streams = own.streams.length;

@@ -21,16 +21,26 @@ export class Space {
   readonly #spillMaxBytes: number;
   /** Of all files but the reserve. */
   usedBytes = 0;
-  /** The disk has no room for more, whatever `max_bytes` says. */
-  isDiskFull = false;
+  readonly #disk: { isFull: boolean };
   #isLifted = false;
 
-  /** `reserveBytes`: as asked for; a small queue has a smaller one. */
-  constructor(maxBytes: number, reserveBytes = 0) {
+  /** `reserveBytes`: as asked for; a small queue has a smaller one. `beside`: has other files on the same disk. */
+  constructor(maxBytes: number, reserveBytes = 0, beside?: Space) {
     this.maxBytes = maxBytes;
+    this.#disk = beside === undefined ? { isFull: false } : beside.#disk;
     this.reserveBytes = Math.min(reserveBytes, Math.floor(maxBytes * reserveShareMax));
     this.#deadMaxBytes = maxBytes - this.reserveBytes;
     this.#spillMaxBytes = this.#deadMaxBytes - Math.min(maxBytes * deadReserveShare, deadReserveBytesMax);
+  }
+
+  /** The disk has no room for more, whatever `max_bytes` says. */
+  get isDiskFull(): boolean {
+    return this.#disk.isFull;
+  }
+
+  /** Of all that share the disk. */
+  set isDiskFull(isFull: boolean) {
+    this.#disk.isFull = isFull;
   }
 
   /** True when an entry of `bytes` and the header of a new segment would still fit. */

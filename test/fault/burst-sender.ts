@@ -27,9 +27,10 @@ export class BurstSender {
     this.#client = client;
   }
 
-  static async start(rig: Rig, path: string): Promise<BurstSender> {
+  static async start(rig: Rig, path: string, ack: 'memory' | 'disk' = 'memory'): Promise<BurstSender> {
     const client = await connect({
       path,
+      ack,
       onRefusal: ({ code, first, count }) => {
         sender.codes.add(code);
         for (let number = first; number < first + count; number++) sender.refused.add(number - 1);

@@ -26,7 +26,14 @@ export const startMs = 1_000_000;
 /** Virtual: nothing that the DLQ is asked for takes longer, whatever the disk does. */
 const hangMs = 5_000;
 const streams = 2;
-const sizes = { segmentBytes: 4_096, blockBytes: 1_024, blockCount: 4, windowBytes: 16_384, windowCount: 2 };
+const sizes = {
+  reserveBytes: 2_048,
+  segmentBytes: 4_096,
+  blockBytes: 1_024,
+  blockCount: 4,
+  windowBytes: 16_384,
+  windowCount: 2,
+};
 const arena: Arena = createArena(65_536 + 2 * 1024 ** 2 + 4 * 1_024 + 2 * 16_384);
 
 /** What is known of a life from outside, by numbers of events. */

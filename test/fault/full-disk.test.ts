@@ -5,6 +5,8 @@ import { fillAndFree } from './full-disk.ts';
 
 const skip = withoutTmpfs();
 const cycles = 6;
+/** What the journal has written zeros for is filled first. */
+const diskCycles = 3;
 
 t.test('a full disk refuses at once, accepts again when there is room, and loses nothing', { skip }, async (t) => {
   const report = await fillAndFree(t, cycles);
@@ -31,3 +33,25 @@ t.test('a full disk refuses at once, accepts again when there is room, and loses
   );
   t.equal(report.exitCode, 0);
 });
+
+t.test(
+  'at ack level disk a full disk refuses as well, and the journal leaves the reserve to others',
+  { skip },
+  async (t) => {
+    const report = await fillAndFree(t, diskCycles, 'disk');
+    t.strictSame(report.codes, ['journal_full']);
+    t.ok(Math.max(...report.refusalMs) <= 500);
+    t.ok(Math.max(...report.acceptedAfterMs) <= 2_000);
+    t.equal(report.lost, 0);
+    t.match(report.ledger, {
+      accepted: report.accepted,
+      refused: report.refused,
+      delivered: report.accepted,
+      dropped: 0,
+    });
+    const full = report.told.filter(({ event, series }) => event === 'full' && series === 'journal');
+    t.equal(full.length, diskCycles);
+    t.ok(full.every(({ cause }) => cause === 'disk_full'));
+    t.equal(report.exitCode, 0);
+  },
+);

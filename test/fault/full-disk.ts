@@ -31,19 +31,24 @@ export interface FullDiskReport {
   readonly exitCode: number | null;
 }
 
-export async function fillAndFree(ending: Ending, cycles: number): Promise<FullDiskReport> {
+/** At level `disk` Kinesis is there, and what is written is the journal; at level `memory` it is away, and all is spilled. */
+export async function fillAndFree(
+  ending: Ending,
+  cycles: number,
+  ack: 'memory' | 'disk' = 'memory',
+): Promise<FullDiskReport> {
   const rig = await Rig.start(ending);
   const state = join(rig.directory, 'state');
   mountTmpfs(ending, state, diskMiB);
   const limits =
     '[dlq]\nmax_bytes = "1GiB"\nsegment_bytes = "2MiB"\nreserve_bytes = "16MiB"\n[breaker]\nfailures = 1\n';
   const daemon = await rig.daemon('', limits);
-  await rig.simulator.faults({ refuse: true });
-  const sender = await BurstSender.start(rig, daemon.socket);
+  await rig.simulator.faults({ refuse: ack === 'memory' });
+  const sender = await BurstSender.start(rig, daemon.socket, ack);
   const refusalMs: number[] = [];
   const acceptedAfterMs: number[] = [];
   await sender.until(({ accepted }) => accepted > 0);
-  await daemon.line(({ kind, to }) => kind === 'breaker' && to === 'open');
+  if (ack === 'memory') await daemon.line(({ kind, to }) => kind === 'breaker' && to === 'open');
   await held(daemon);
   for (let cycle = 0; cycle < cycles; cycle++) {
     const filler = join(state, 'filler');
