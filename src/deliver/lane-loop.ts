@@ -8,6 +8,7 @@
  *        ├─ events left ─────────────────────▶ next turn of the event loop
  *        └─ no room (all batches out) ───────▶ an answer ──────┘
  * ```
+ * While there is no room, events whose deadline passes in the ring leave it for the DLQ all the same.
  */
 import type { Clock } from '../edges/clock.ts';
 import { LaneCounter, type LaneCounters } from '../observe/counters.ts';
@@ -23,6 +24,9 @@ const turnEventsMax = 8_192;
 
 /** How long a lane that was busy waits for more before it sleeps. A wake costs 85 us over both threads, a nap 20 us. */
 const napMs = 1;
+
+/** How often a stream without room looks for events whose deadline has passed in its ring. */
+const overdueLookMs = 100;
 
 /** One stream in one lane: its ring's reading end, and where its events go. */
 export interface LaneStream {
@@ -48,6 +52,8 @@ export interface LaneLoopParts {
 export class LaneLoop {
   readonly #parts: LaneLoopParts;
   #streams: readonly LaneStream[] = [];
+  /** By stream: an entry that was read from the ring and found no room; 0: none. */
+  #ahead = new Uint32Array(0);
   #scheduled = false;
   #asleep = false;
   #timer: NodeJS.Timeout | undefined;
@@ -62,6 +68,7 @@ export class LaneLoop {
 
   start(streams: readonly LaneStream[]): void {
     this.#streams = streams;
+    this.#ahead = new Uint32Array(streams.length);
     this.schedule();
   }
 
@@ -96,11 +103,14 @@ export class LaneLoop {
     let dueMs = this.#tick(nowMs);
     const quota = Math.ceil(turnEventsMax / this.#streams.length);
     let most = 0;
-    for (const stream of this.#streams) most = Math.max(most, this.#take(stream, quota, nowMs));
+    for (let i = 0; i < this.#streams.length; i++) most = Math.max(most, this.#take(i, quota, nowMs));
     if (most === quota) return this.schedule();
     if (this.#draining && this.#isDrained()) return this.#drained();
     // What was just added may linger less long than anything before it; a stream's own due time says when at the latest.
     if (most > 0) dueMs = Math.min(dueMs, this.#tick(nowMs));
+    if (this.#streams.some(({ delivery }) => delivery.mayExpire && !delivery.hasRoom())) {
+      dueMs = Math.min(dueMs, nowMs + overdueLookMs);
+    }
     this.#rest(nowMs, dueMs, most);
   };
 
@@ -111,7 +121,8 @@ export class LaneLoop {
   }
 
   /** Moves events from a stream's ring to its delivery until the ring is empty, there is no room, or the quota is used up. */
-  #take({ consumer, delivery, ringWaited }: LaneStream, quota: number, nowMs: number): number {
+  #take(index: number, quota: number, nowMs: number): number {
+    const { consumer, delivery, ringWaited } = this.#streams[index] as LaneStream;
     const { arena, clock } = this.#parts;
     const { words, floats } = arena;
     const nowUs = clock.nowUs();
@@ -119,8 +130,9 @@ export class LaneLoop {
     let runSeenUs = 0;
     let runEvents = 0;
     while (taken < quota && delivery.hasRoom()) {
-      const offset = consumer.next();
+      const offset = this.#ahead[index] || consumer.next();
       if (offset === 0) break;
+      this.#ahead[index] = 0;
       taken++;
       const seenUs = floats[(offset + entry.firstSeenUs) >>> 3] as number;
       if (seenUs !== runSeenUs) {
@@ -135,7 +147,27 @@ export class LaneLoop {
       else if (state === EntryState.setAside) this.#parts.foundSetAside(offset);
     }
     if (runEvents > 0) ringWaited(nowUs - runSeenUs, runEvents);
-    return taken;
+    return taken + (delivery.mayExpire && !delivery.hasRoom() ? this.#setOverdueAside(index, quota - taken, nowMs) : 0);
+  }
+
+  /** Takes events whose deadline has passed out of a ring that nothing else can be taken from now; returns how many. */
+  #setOverdueAside(index: number, most: number, nowMs: number): number {
+    const { consumer, delivery } = this.#streams[index] as LaneStream;
+    const { words } = this.#parts.arena;
+    const overdue: number[] = [];
+    let seen = 0;
+    for (; seen < most; seen++) {
+      const offset = this.#ahead[index] || consumer.next();
+      this.#ahead[index] = offset;
+      if (offset === 0) break;
+      const state = (words[(offset + entry.state) >>> 2] as number) & stateMask;
+      if (state === EntryState.pending && !delivery.isOverdue(offset, nowMs)) break;
+      this.#ahead[index] = 0;
+      if (state === EntryState.pending) overdue.push(offset);
+      else if (state === EntryState.setAside) this.#parts.foundSetAside(offset);
+    }
+    if (overdue.length > 0) delivery.giveUp(Uint32Array.from(overdue));
+    return seen;
   }
 
   /** Gives done entries back to the rings, counting them in the same step. */
@@ -161,7 +193,9 @@ export class LaneLoop {
   }
 
   #isDrained(): boolean {
-    return this.#streams.every(({ consumer, delivery }) => consumer.unreadBytes() === 0 && delivery.idle);
+    return this.#streams.every(
+      ({ consumer, delivery }, i) => this.#ahead[i] === 0 && consumer.unreadBytes() === 0 && delivery.idle,
+    );
   }
 
   #drained(): void {

@@ -124,6 +124,21 @@ export class StreamDelivery implements RecordSink {
     else if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
   }
 
+  /** Events have a deadline. Where order is kept they do not: they leave the ring in its order. */
+  get mayExpire(): boolean {
+    return !this.#ordered;
+  }
+
+  /** Whether the deadline of the ring entry at `offset` has passed. */
+  isOverdue(offset: number, nowMs: number): boolean {
+    return this.#ctx.expired(offset, nowMs);
+  }
+
+  /** Sets ring entries aside that were never {@link add}ed: their deadline has passed. */
+  giveUp(offsets: Uint32Array): void {
+    this.#ctx.setAside(offsets, SetAside.expired);
+  }
+
   /** Takes back ring entries that were set aside and that the DLQ has no room for: they are tried again, at a slow pace. */
   tryOn(offsets: Uint32Array): void {
     this.#retries.push({ dueMs: this.#ctx.clock.nowMs() + tryOnMs, offsets, alone: false, counted: true });
