@@ -61,3 +61,7 @@ export function snapshot(directory: string): string[] {
     })
     .sort();
 }
+
+/** Numbers from 0 on below `count` for which `isMeant`. */
+export const ids = (count: number, isMeant: (id: number) => boolean): number[] =>
+  Array.from({ length: count }, (_, id) => id).filter((id) => isMeant(id));
