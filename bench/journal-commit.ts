@@ -3,10 +3,12 @@
  * write and fdatasync, and how near its acks to one fdatasync?
  *
  * ```
- *   bare     n entries ─ write ─ fdatasync ─ n entries ─ ...                       one file, one loop, in this process
- *   disk     n connections, each: one event of 200 bytes ─ ack ─ the next ...      unix socket, frames, a real daemon
+ *   disk     n connections, each with so many events of 200 bytes unanswered       unix socket, frames, a real daemon
  *   memory   the same at ack level memory: what sockets, wake-ups and the sender cost without a disk
+ *   bare     k entries ─ write ─ fdatasync ─ k entries ─ ...                       one file, one loop, in this process
  * ```
+ * k is what one commit of the daemon had on average. With one event unanswered a sender waits while the disk rests, and the disk while the
+ * sender is told and sends the next: what that costs, level memory shows. With 32 the disk need not wait.
  *
  * Prints, for each n, commits and events a second, and the 99th percentile of an fdatasync and of an ack. In turns, on the same disk;
  * commits are fdatasync calls. The senders share this process and its cores with the daemon and its endpoint. `--smoke`: a moment of each, for the tests. `--json`: one object per line.
@@ -25,6 +27,8 @@ const switches = benchSwitches();
 const seconds = switches.smoke ? 0.2 : 2;
 const rounds = switches.smoke ? 1 : 3;
 const senderCounts = switches.smoke ? [1, 4] : [1, 16, 256];
+/** Events of one sender that may be unanswered. */
+const unansweredCounts = [1, 32];
 const key = Buffer.from('user0123');
 const data = Buffer.alloc(200, 'x');
 const entryLength = entryBytes('orders'.length, false, key.length, data.length);
@@ -43,9 +47,9 @@ function p99(values: number[]): number {
   return values[Math.floor(values.length * 0.99)] ?? 0;
 }
 
-/** Commits of `senders` entries each, into a file that grows as the journal does. */
-async function bareLoop(directory: string, senders: number): Promise<Figures> {
-  const entries = Buffer.alloc(entryLength * senders, 1);
+/** Commits of so many entries each, into a file that grows as the journal does. */
+async function bareLoop(directory: string, entriesPerCommit: number): Promise<Figures> {
+  const entries = Buffer.alloc(entryLength * entriesPerCommit, 1);
   const path = join(directory, 'bare');
   const file = await open(path, 'w');
   const syncsMs: number[] = [];
@@ -62,33 +66,49 @@ async function bareLoop(directory: string, senders: number): Promise<Figures> {
   await file.close();
   rmSync(path);
   const commitsPerSecond = syncsMs.length / tookS;
-  return { commitsPerSecond, eventsPerSecond: commitsPerSecond * senders, p99Ms: p99(syncsMs) };
+  return { commitsPerSecond, eventsPerSecond: commitsPerSecond * entriesPerCommit, p99Ms: p99(syncsMs) };
 }
 
-/** Sends one event, waits for its ack, and so on. */
-async function sendInTurns(path: string, level: Level, untilMs: number, acksMs: number[]): Promise<void> {
-  let acked = (): void => {};
-  let count = 0;
-  const client: Client = await connect({ path, ack: level, onAck: (number) => number > count && acked() });
-  while (performance.now() < untilMs) {
-    const sentMs = performance.now();
-    const ack = new Promise<void>((resolve) => {
-      acked = resolve;
-    });
-    client.send(key, data);
-    await ack;
-    count++;
-    acksMs.push(performance.now() - sentMs);
+/** Keeps `unanswered` events on their way until the time is over, then waits for the last ack. */
+async function send(path: string, level: Level, unanswered: number, untilMs: number, acksMs: number[]): Promise<void> {
+  const sentMs = new Float64Array(unanswered);
+  let sent = 0;
+  let acked = 0;
+  let finish = (): void => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const onAck = (number: number): void => {
+    const nowMs = performance.now();
+    for (; acked < number; acked++) acksMs.push(nowMs - (sentMs[acked % unanswered] as number));
+    fill();
+  };
+  const client: Client = await connect({ path, ack: level, onAck });
+  function fill(): void {
+    const nowMs = performance.now();
+    for (; nowMs < untilMs && sent - acked < unanswered; sent++) {
+      sentMs[sent % unanswered] = nowMs;
+      client.send(key, data);
+    }
+    if (acked === sent) finish();
   }
+  fill();
+  await finished;
   await client.close();
 }
 
-async function daemonLoop(daemon: DaemonProcess, socket: string, level: Level, senders: number): Promise<Figures> {
+async function daemonLoop(
+  daemon: DaemonProcess,
+  socket: string,
+  level: Level,
+  senders: number,
+  unanswered: number,
+): Promise<Figures> {
   const before = (await daemon.status()).journal;
   const acksMs: number[] = [];
   const startMs = performance.now();
   const untilMs = startMs + seconds * 1_000;
-  await Promise.all(Array.from({ length: senders }, () => sendInTurns(socket, level, untilMs, acksMs)));
+  await Promise.all(Array.from({ length: senders }, () => send(socket, level, unanswered, untilMs, acksMs)));
   const tookS = (performance.now() - startMs) / 1_000;
   const after = (await daemon.status()).journal;
   const commitsPerSecond = (after.syncs - before.syncs) / tookS;
@@ -100,13 +120,13 @@ function middle(all: readonly Figures[]): Figures {
   return { commitsPerSecond: of('commitsPerSecond'), eventsPerSecond: of('eventsPerSecond'), p99Ms: of('p99Ms') };
 }
 
-function print(senders: number, bare: Figures, disk: Figures, memory: Figures): void {
+function print(senders: number, unanswered: number, bare: Figures, disk: Figures, memory: Figures): void {
   if (switches.json) {
-    printLine(JSON.stringify({ senders, bare, disk, memory }));
+    printLine(JSON.stringify({ senders, unanswered, bare, disk, memory }));
     return;
   }
   const row = (name: string, { commitsPerSecond, eventsPerSecond, p99Ms }: Figures, what: string): string =>
-    `${String(senders).padStart(4)} senders ${name.padEnd(7)} ${commitsPerSecond.toFixed(0).padStart(6)} commits/s ` +
+    `${String(senders).padStart(4)} senders, ${String(unanswered).padStart(2)} unanswered ${name.padEnd(7)} ${commitsPerSecond.toFixed(0).padStart(6)} commits/s ` +
     `${eventsPerSecond.toFixed(0).padStart(8)} events/s   p99 of ${what} ${p99Ms.toFixed(2)} ms`;
   printLine(row('bare', bare, 'an fdatasync'));
   const share = ((100 * disk.commitsPerSecond) / bare.commitsPerSecond).toFixed(0);
@@ -140,15 +160,20 @@ address = "127.0.0.1:0"
   );
   daemon = await startDaemon({ config });
   for (const senders of senderCounts) {
-    const bare: Figures[] = [];
-    const disk: Figures[] = [];
-    const memory: Figures[] = [];
-    for (let round = 0; round < rounds; round++) {
-      bare.push(await bareLoop(directory, senders));
-      disk.push(await daemonLoop(daemon, socket, 'disk', senders));
-      memory.push(await daemonLoop(daemon, socket, 'memory', senders));
+    for (const unanswered of unansweredCounts) {
+      const bare: Figures[] = [];
+      const disk: Figures[] = [];
+      const memory: Figures[] = [];
+      for (let round = 0; round < rounds; round++) {
+        const figures = await daemonLoop(daemon, socket, 'disk', senders, unanswered);
+        disk.push(figures);
+        bare.push(
+          await bareLoop(directory, Math.max(1, Math.round(figures.eventsPerSecond / figures.commitsPerSecond))),
+        );
+        memory.push(await daemonLoop(daemon, socket, 'memory', senders, unanswered));
+      }
+      print(senders, unanswered, middle(bare), middle(disk), middle(memory));
     }
-    print(senders, middle(bare), middle(disk), middle(memory));
   }
   await daemon.stop();
 } finally {
