@@ -37,7 +37,7 @@ export class Journalled {
     this.logs = queue.openJournal(
       this.rings,
       { durable: of(this.durable), lost: of(this.lost), journalSynced: () => {} },
-      maxBytes,
+      maxBytes === undefined ? {} : { maxBytes },
     );
   }
 
