@@ -157,7 +157,8 @@ class Heads {
         ownNumber,
         tag,
         firstSequence,
-        continues: header?.continues ?? 0,
+        // One that was begun and has nothing yet takes nothing over.
+        continues: first === undefined ? 0 : (header?.continues ?? 0),
         isHeaderDamaged: header === undefined,
       });
     } catch (error) {

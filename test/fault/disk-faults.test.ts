@@ -1,5 +1,6 @@
 import t from 'tap';
-import { kills, secondFaults, unreadableSegments } from './disk-campaigns.ts';
+import { kills } from './disk-campaigns.ts';
+import { secondFaults, unreadableSegments } from './disk-recoveries.ts';
 import { holds, seed } from './held.ts';
 
 t.test('killed before any of its calls, the DLQ keeps what it acknowledged, and goes on', async (t) => {

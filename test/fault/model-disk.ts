@@ -41,6 +41,8 @@ export class ModelDisk implements Files {
   /** The process is gone: no call ever returns. */
   isCrashed = false;
   fault: DiskFault | undefined;
+  /** Told of each call before it is made: what the disk holds is what a crash at this moment leaves. */
+  onStep: ((step: number) => void) | undefined;
   /** Files that cannot be read: wherever they are renamed to, their bytes stay bad. */
   readonly #badFiles = new Set<ModelFile>();
   /** By call, what it was: to aim faults at. */
@@ -177,6 +179,7 @@ export class ModelDisk implements Files {
     if (this.isCrashed) return never();
     this.steps++;
     this.trace.push(call);
+    this.onStep?.(this.steps);
     const { fault } = this;
     if (fault === undefined || this.steps < fault.step) return undefined;
     if (fault.calls !== undefined && !fault.calls.includes(call)) return undefined;
