@@ -134,7 +134,11 @@ class Heads {
       const { header, first } = await context.insist(() => readHead(opened, memory));
       if (header !== undefined && header.version !== formatVersion) {
         this.#areSomeUnread = true;
-        await setAsideUnread(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
+        await setAsideUnread(
+          context,
+          name,
+          `its format version is ${header.version}, this build reads ${formatVersion}`,
+        );
         return;
       }
       const told = header?.kind;

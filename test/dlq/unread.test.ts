@@ -67,24 +67,30 @@ function checkpointTried(queue: Queue): Promise<unknown> {
   );
 }
 
-t.test('no checkpoint passes a segment that could neither be read nor set aside: a healthy start has its events', async (t) => {
-  const { directory, first } = await twoSegments(t);
-  const disk = new BadDisk();
-  disk.unreadable.add(first);
-  disk.areRenamesBroken = true;
-  const queue = await Queue.open(t, directory, { files: disk.files });
-  t.strictSame((await queue.replay()).map(({ key }) => key), keys(range(10, 20)));
-  queue.checkpoint();
-  await checkpointTried(queue);
-  t.strictSame(await found(t, directory), keys(range(0, 20)));
-  disk.areRenamesBroken = false;
-  await until(
-    async () => disk.renamed,
-    (names) => names.includes('checkpoint'),
-  );
-  t.strictSame(disk.renamed, [`${first}.quarantine`, 'checkpoint'], 'once it can be set aside, that comes first');
-  t.strictSame(await found(t, directory), []);
-});
+t.test(
+  'no checkpoint passes a segment that could neither be read nor set aside: a healthy start has its events',
+  async (t) => {
+    const { directory, first } = await twoSegments(t);
+    const disk = new BadDisk();
+    disk.unreadable.add(first);
+    disk.areRenamesBroken = true;
+    const queue = await Queue.open(t, directory, { files: disk.files });
+    t.strictSame(
+      (await queue.replay()).map(({ key }) => key),
+      keys(range(10, 20)),
+    );
+    queue.checkpoint();
+    await checkpointTried(queue);
+    t.strictSame(await found(t, directory), keys(range(0, 20)));
+    disk.areRenamesBroken = false;
+    await until(
+      async () => disk.renamed,
+      (names) => names.includes('checkpoint'),
+    );
+    t.strictSame(disk.renamed, [`${first}.quarantine`, 'checkpoint'], 'once it can be set aside, that comes first');
+    t.strictSame(await found(t, directory), []);
+  },
+);
 
 t.test('a checkpoint waits until the new name of a segment that was set aside is on disk', async (t) => {
   const { directory, first } = await twoSegments(t);

@@ -100,6 +100,10 @@ async function failedCall(plan: LifePlan, fault: DiskFault, tally: Tally): Promi
   const { kind, step, isLasting } = fault;
   const what = `seed ${plan.seed}, ${kind}${isLasting ? ' from' : ' at'} call ${step}`;
   const image = disk.afterPowerCut('nothing', new RandomSequence(step));
-  tally.add(what, story, disk.fired > 0, await inspect(image, story, plan.seed, { hasSafeCheckpoints: hasSafeCheckpoints(plan) }));
+  tally.add(
+    what,
+    story,
+    disk.fired > 0,
+    await inspect(image, story, plan.seed, { hasSafeCheckpoints: hasSafeCheckpoints(plan) }),
+  );
 }
-

@@ -73,7 +73,11 @@ export interface Moment {
 }
 
 /** Lives, and has the disk looked at right before these calls; a life that goes wrong is told as well. */
-export async function watch(plan: LifePlan, steps: ReadonlySet<number>, look: (moment: Moment) => void): Promise<Story> {
+export async function watch(
+  plan: LifePlan,
+  steps: ReadonlySet<number>,
+  look: (moment: Moment) => void,
+): Promise<Story> {
   const disk = new ModelDisk(new Map(), new RandomSequence(plan.seed));
   const story = emptyStory();
   disk.onStep = (step) => {
@@ -96,4 +100,3 @@ export interface Left {
 }
 
 export const hasSafeCheckpoints = ({ fsync }: LifePlan): boolean => fsync.kind !== 'none';
-

@@ -23,7 +23,12 @@ export interface Expected {
 }
 
 /** Opens what is left on a healthy disk, and says what is wrong with it. */
-export async function inspect(image: Image, story: Story, seed: number, expected: Expected): Promise<readonly string[]> {
+export async function inspect(
+  image: Image,
+  story: Story,
+  seed: number,
+  expected: Expected,
+): Promise<readonly string[]> {
   const time = new VirtualTime(startMs);
   const broken = [...story.broken];
   let isOver = false;
@@ -53,7 +58,8 @@ async function judge(image: Image, seed: number, time: VirtualTime, story: Story
   if (holdings.spilled !== spilled.length + damaged) {
     broken.push(`it counted ${holdings.spilled} spills and gave ${spilled.length}`);
   }
-  if (holdings.dead !== dead.length + damagedDead) broken.push(`it counted ${holdings.dead} dead letters of ${dead.length}`);
+  if (holdings.dead !== dead.length + damagedDead)
+    broken.push(`it counted ${holdings.dead} dead letters of ${dead.length}`);
   checkReports(queue, expected, broken);
   // It goes on: what is appended now is there for the next one.
   queue.checkpoint();

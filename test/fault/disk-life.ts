@@ -18,7 +18,16 @@ import { type Arena, createArena } from '../../src/ring/arena.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import { VirtualTime } from '../deliver/virtual-time.ts';
 import { type Event, Queue, type QueueOptions } from '../dlq/queue.ts';
-import { attempted, comesBack, emptyStory, isDead, isJournalled, numberOf, type Story, streams } from './disk-events.ts';
+import {
+  attempted,
+  comesBack,
+  emptyStory,
+  isDead,
+  isJournalled,
+  numberOf,
+  type Story,
+  streams,
+} from './disk-events.ts';
 import { DiskRings } from './disk-rings.ts';
 import { isOrdered, type ModelDisk } from './model-disk.ts';
 
@@ -67,7 +76,11 @@ export async function live(disk: ModelDisk, plan: LifePlan, story: Story = empty
 }
 
 /** Opens the queue on a disk. Another seed, or a disk that was used meanwhile, makes it another run. */
-export function open(disk: ModelDisk, { fsync, seed }: Pick<LifePlan, 'fsync' | 'seed'>, time: VirtualTime): Promise<Queue> {
+export function open(
+  disk: ModelDisk,
+  { fsync, seed }: Pick<LifePlan, 'fsync' | 'seed'>,
+  time: VirtualTime,
+): Promise<Queue> {
   const dice = new RandomSequence(seed + disk.steps);
   const clock = { nowMs: () => time.nowMs, after: time.after };
   return Queue.open({ teardown: () => undefined }, directory, {
@@ -209,7 +222,9 @@ class Life {
   /** False: it could not be set aside anew. */
   #arrives({ id, event, position }: InFlight, stream: number): boolean {
     if (!comesBack(id)) this.#story.done.add(id);
-    else if (this.#queue.offer({ ...event, reason: attempted(id).reason, attempts: attempted(id).attempts }) !== Appended.ok)
+    else if (
+      this.#queue.offer({ ...event, reason: attempted(id).reason, attempts: attempted(id).attempts }) !== Appended.ok
+    )
       return false;
     this.#queue.dlq.checkpoint(stream, position);
     return true;

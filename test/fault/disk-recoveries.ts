@@ -29,7 +29,13 @@ async function* firstFaults(seed: number, count: number, canLosePower: boolean):
     await watch(plan, steps, ({ step, disk, story }) => {
       const isKill = !canLosePower || dice.next() < 0.5;
       const image = isKill ? disk.afterKill() : disk.afterPowerCut('subset', dice);
-      firsts.push({ plan, what: `seed ${life}, ${isKill ? 'killed' : 'power gone'} before ${step}`, image, story, dice });
+      firsts.push({
+        plan,
+        what: `seed ${life}, ${isKill ? 'killed' : 'power gone'} before ${step}`,
+        image,
+        story,
+        dice,
+      });
     });
     yield* firsts;
   }

@@ -4,7 +4,8 @@
  *
  *   node dist/test/long/disk-faults.js [--seed N] [--scale SHARE]        about ten minutes at scale 1; scale 10 is a million cases
  */
-import { failedCalls, kills, powerFailures } from '../fault/disk-ts';
+
+import { failedCalls, kills, powerFailures } from '../fault/disk-campaigns.ts';
 import type { Findings } from '../fault/disk-findings.ts';
 import { secondFaults, unreadableSegments } from '../fault/disk-recoveries.ts';
 import { runLane } from './parts/lane.ts';
@@ -13,7 +14,11 @@ await runLane('disk-faults: the DLQ on a disk that fails', async (lane) => {
   const { seed } = lane;
   const run = async (claim: string, least: number, campaign: Promise<Findings>): Promise<void> => {
     const { cases, struck, acknowledged, broken } = await campaign;
-    lane.check(claim, broken.length === 0 && cases >= least, `${cases} cases, ${struck} struck, ${acknowledged} events`);
+    lane.check(
+      claim,
+      broken.length === 0 && cases >= least,
+      `${cases} cases, ${struck} struck, ${acknowledged} events`,
+    );
     for (const what of broken) lane.line(`     ${what}`);
   };
   const of = (full: number): number => lane.sized(full, 100);

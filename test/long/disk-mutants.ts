@@ -30,11 +30,17 @@ await runLane('disk-mutants: the tests find seeded mistakes', async (lane) => {
     await onCopy(lane, mutant, async (copy) => {
       const found = await hunt(copy, mutant.finders, lane.seed);
       if (found === undefined) missed.push(mutant.name);
-      lane.line(`${found === undefined ? 'MISSED' : 'caught'} ${mutant.name}${found === undefined ? '' : `: ${found.finder}, ${found.claim}`}`);
+      lane.line(
+        `${found === undefined ? 'MISSED' : 'caught'} ${mutant.name}${found === undefined ? '' : `: ${found.finder}, ${found.claim}`}`,
+      );
     });
   });
   const caught = mutants.length - missed.length;
-  lane.check(`${caughtShare * 100} % of the mistakes are caught`, caught >= caughtShare * mutants.length, `${caught} of ${mutants.length}`);
+  lane.check(
+    `${caughtShare * 100} % of the mistakes are caught`,
+    caught >= caughtShare * mutants.length,
+    `${caught} of ${mutants.length}`,
+  );
 });
 
 async function onCopy(

@@ -32,12 +32,11 @@ export const controlBuilds: readonly DiskMutant[] = [
     file: 'dlq/checkpoints.ts',
     edits: [
       [
-        '        await writeCheckpoint(this.#context, this.#positions(done));\n',
-        `        for (const [index, queue] of this.#queues.entries()) {
-          const early = { ...queue, written: Math.max(queue.written, done[index]!) };
-          await this.#removeCovered(early);
-        }
-        await writeCheckpoint(this.#context, this.#positions(done));
+        '      if (!(await this.#flush())) {\n',
+        `      for (const [index, queue] of this.#queues.entries()) {
+        await this.#removeCovered({ ...queue, written: Math.max(queue.written, done[index]!) });
+      }
+      if (!(await this.#flush())) {
 `,
       ],
     ],
@@ -46,9 +45,7 @@ export const controlBuilds: readonly DiskMutant[] = [
   {
     name: 'a failed fsync tried again on the same file',
     file: 'dlq/writer.ts',
-    edits: [
-      ['    await open.file.sync();\n', '    await open.file.sync().catch(() => open.file.sync());\n'],
-    ],
+    edits: [['    await open.file.sync();\n', '    await open.file.sync().catch(() => open.file.sync());\n']],
     finders: ['fault/failed-calls'],
   },
   {

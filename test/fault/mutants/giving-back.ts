@@ -33,7 +33,10 @@ export const givingBackMutants: readonly DiskMutant[] = [
     name: 'a checkpoint of what is still on its way',
     file: 'dlq/checkpoints.ts',
     edits: [
-      ['      covered >= cursor.handedPosition ? cursor.donePosition : covered,\n', '      Math.max(covered, cursor.donePosition),\n'],
+      [
+        '      covered >= cursor.handedPosition ? cursor.donePosition : covered,\n',
+        '      Math.max(covered, cursor.donePosition),\n',
+      ],
     ],
     finders: ['dlq/replay', 'fault/disk-faults'],
   },
@@ -46,14 +49,22 @@ export const givingBackMutants: readonly DiskMutant[] = [
   {
     name: 'a segment that could not be read counted as done',
     file: 'dlq/quarantine.ts',
-    edits: [['parseName(name)?.kind !== Kind.dead) context.unkept.set(name, why);', 'name === why) context.unkept.set(name, why);']],
+    edits: [
+      [
+        'parseName(name)?.kind !== Kind.dead) context.unkept.set(name, why);',
+        'name === why) context.unkept.set(name, why);',
+      ],
+    ],
     finders: ['dlq/unread', 'fault/disk-faults'],
   },
   {
     name: 'a checkpoint that passes a segment before it is set aside',
     file: 'dlq/checkpoints.ts',
     edits: [
-      ['        for (const [index, queue] of this.#queues.entries()) done[index] = await this.#keepBefore(queue, done[index]!);\n', ''],
+      [
+        '        for (const [index, queue] of this.#queues.entries()) done[index] = await this.#keepBefore(queue, done[index]!);\n',
+        '',
+      ],
     ],
     finders: ['dlq/unread', 'fault/disk-faults'],
   },

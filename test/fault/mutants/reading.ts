@@ -27,9 +27,7 @@ export const readingMutants: readonly DiskMutant[] = [
   {
     name: 'a checkpoint believed without a look at its checksum',
     file: 'dlq/checkpoint.ts',
-    edits: [
-      ['  if (words[0] !== checkpointMagic || !isWhole) {\n', '  if (words[0] !== checkpointMagic) {\n'],
-    ],
+    edits: [['  if (words[0] !== checkpointMagic || !isWhole) {\n', '  if (words[0] !== checkpointMagic) {\n']],
     finders: ['dlq/damage'],
   },
   {
@@ -48,7 +46,10 @@ export const readingMutants: readonly DiskMutant[] = [
     name: 'sequences used again after a restart',
     file: 'dlq/recover.ts',
     edits: [
-      ['    context.lastSequence = Math.max(context.lastSequence, last);\n    return true;\n', '    return last >= 0;\n'],
+      [
+        '    context.lastSequence = Math.max(context.lastSequence, last);\n    return true;\n',
+        '    return last >= 0;\n',
+      ],
     ],
     finders: ['dlq/indexing', 'fault/disk-faults'],
   },

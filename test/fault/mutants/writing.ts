@@ -17,7 +17,10 @@ export const writingMutants: readonly DiskMutant[] = [
     name: 'a journal that acknowledges what is written',
     file: 'dlq/writer.ts',
     edits: [
-      ['    this.#unsynced.push(unit);\n', '    this.#unsynced.push(unit);\n    this.watch?.durable(unit.lastSequence);\n'],
+      [
+        '    this.#unsynced.push(unit);\n',
+        '    this.#unsynced.push(unit);\n    this.watch?.durable(unit.lastSequence);\n',
+      ],
     ],
     finders: ['fault/power-failures'],
   },
@@ -39,7 +42,10 @@ export const writingMutants: readonly DiskMutant[] = [
     name: 'what a failed segment may have lost is not told',
     file: 'dlq/writer.ts',
     edits: [
-      ['      for (const { resolve } of this.#settleWaiters.splice(0)) resolve(false);\n      this.watch', '      this.watch'],
+      [
+        '      for (const { resolve } of this.#settleWaiters.splice(0)) resolve(false);\n      this.watch',
+        '      this.watch',
+      ],
     ],
     finders: ['dlq/risk'],
   },
@@ -70,9 +76,7 @@ export const writingMutants: readonly DiskMutant[] = [
   {
     name: 'a failed segment is not cut to what is known to be whole',
     file: 'dlq/writer.ts',
-    edits: [
-      ["    segment.bytes = first.position;\n    segment.lastSequence", '    segment.lastSequence'],
-    ],
+    edits: [['    segment.bytes = first.position;\n    segment.lastSequence', '    segment.lastSequence']],
     finders: ['fault/failed-calls'],
   },
   {
@@ -119,7 +123,9 @@ export const writingMutants: readonly DiskMutant[] = [
   {
     name: 'journal segments removed when the first stream is through',
     file: 'dlq/journal.ts',
-    edits: [['    await this.#removeCovered(Math.min(...done));\n', '    await this.#removeCovered(Math.max(...done));\n']],
+    edits: [
+      ['    await this.#removeCovered(Math.min(...done));\n', '    await this.#removeCovered(Math.max(...done));\n'],
+    ],
     finders: ['fault/disk-faults'],
   },
 ];
