@@ -78,8 +78,8 @@ export async function failedCalls(seed: number, lives: number): Promise<Findings
   const tally = new Tally();
   for (let life = seed; life < seed + lives && !tally.isEnough; life++) {
     const plan = { ...planOf(life, 12), ...failurePolicies[life % failurePolicies.length] } as LifePlan;
-    const { length } = await callsOf(plan);
-    for (let step = 1; step <= length && !tally.isEnough; step++) {
+    for (const step of rarestFirst(await callsOf(plan))) {
+      if (tally.isEnough) break;
       for (const kind of faultKinds) {
         for (const isLasting of kind === 'crash' ? [false] : [false, true]) {
           await failedCall(plan, { kind, step, isLasting }, tally);
@@ -88,6 +88,13 @@ export async function failedCalls(seed: number, lives: number): Promise<Findings
     }
   }
   return tally;
+}
+
+/** All steps; first those of calls that are few: a mistake about them shows soon. */
+function rarestFirst(calls: readonly string[]): readonly number[] {
+  const count = (call: string | undefined): number => calls.filter((other) => other === call).length;
+  const steps = calls.map((_, index) => index + 1);
+  return steps.sort((a, b) => count(calls[a - 1]) - count(calls[b - 1]) || a - b);
 }
 
 /** Where a sync that fails puts nothing at risk: what is not synced is in memory, or was promised to nobody. */

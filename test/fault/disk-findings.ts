@@ -24,7 +24,7 @@ export class Tally {
 
   /** True: more of the same would say nothing new. */
   get isEnough(): boolean {
-    return this.broken.length >= 5;
+    return this.broken.length >= 3;
   }
 
   add(what: string, story: Story, struck: boolean, broken: readonly string[]): void {

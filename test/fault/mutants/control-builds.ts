@@ -46,7 +46,7 @@ export const controlBuilds: readonly DiskMutant[] = [
     name: 'a failed fsync tried again on the same file',
     file: 'dlq/writer.ts',
     edits: [['    await open.file.sync();\n', '    await open.file.sync().catch(() => open.file.sync());\n']],
-    finders: ['fault/failed-calls'],
+    finders: ['dlq/journal', 'fault/failed-calls'],
   },
   {
     name: 'payloads handed out without a look at their checksum',
