@@ -10,7 +10,7 @@ import { type DlqContext, errorFields } from './context.ts';
 import type { Found, FoundKind } from './heads.ts';
 import { entry, Kind, type Memory, segmentHeaderBytes } from './layout.ts';
 import { quarantineRangesMax, scanBytes } from './options.ts';
-import { quarantine, setAside } from './quarantine.ts';
+import { quarantine, setAsideUnread } from './quarantine.ts';
 import { type DamageCause, SegmentReader } from './reader.ts';
 import { newSegment, type Segment } from './segment.ts';
 import type { StreamNames } from './streams.ts';
@@ -122,7 +122,7 @@ export async function readSegment(pass: Pass, reading: Reading, clip: number): P
       }
     }
     if (contents.lastSequence > pass.lastSequence) {
-      await setAside(context, name, `its last sequence, ${contents.lastSequence}, is beyond that of all others`);
+      await setAsideUnread(context, name, `its last sequence, ${contents.lastSequence}, is beyond that of all others`);
       return undefined;
     }
     const tail = ranges.at(-1);
@@ -133,7 +133,7 @@ export async function readSegment(pass: Pass, reading: Reading, clip: number): P
       await quarantine(context, item, opened, from, to, cause);
     }
   } catch (error) {
-    await setAside(context, name, errorFields(error).message);
+    await setAsideUnread(context, name, errorFields(error).message);
     return undefined;
   }
   if (ranges.some(({ cause }) => cause === 'tail') && !file.keep) await cutTail(context, item, validBytes);

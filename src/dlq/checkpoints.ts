@@ -8,7 +8,8 @@ import { type Positions, writeCheckpoint } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import type { ReplayCursor } from './cursor.ts';
 import { checkpointMs } from './options.ts';
-import { removeSegment } from './quarantine.ts';
+import { keepAsides, removeSegment } from './quarantine.ts';
+import type { Segment } from './segment.ts';
 import type { Series } from './series.ts';
 
 /** Spills of one stream, or of all that are not configured. */
@@ -19,6 +20,8 @@ export interface SpillQueue {
   covered: number;
   /** That of the last checkpoint. */
   written: number;
+  /** Segments that it is done with, and that must be set aside, but still have their names: no checkpoint passes them. */
+  held: Segment[];
 }
 
 export class Checkpoints {
@@ -67,8 +70,8 @@ export class Checkpoints {
   }
 
   /**
-   * First what was set aside anew, then the checkpoint, then the segments that it covers: in any other order there is a
-   * moment at which a crash leaves events without a file.
+   * First what was set aside anew, then the names of segments that are to be kept, then the checkpoint, then the segments that it
+   * covers: in any other order there is a moment at which a crash leaves events without a file.
    */
   async write(): Promise<void> {
     const done = this.#queues.map(({ covered, cursor }) =>
@@ -80,6 +83,8 @@ export class Checkpoints {
         return;
       }
       try {
+        for (const [index, queue] of this.#queues.entries()) done[index] = await this.#keepBefore(queue, done[index]!);
+        await keepAsides(this.#context);
         await writeCheckpoint(this.#context, this.#positions(done));
         this.#queues.forEach((queue, index) => {
           queue.written = Math.max(queue.written, done[index]!);
@@ -94,12 +99,37 @@ export class Checkpoints {
     for (const queue of this.#queues) await this.#removeCovered(queue);
   }
 
+  /**
+   * Segments before `done` that are to be kept get their new names: a start that finds them covered by the checkpoint would remove them
+   * unread. Returns how far a checkpoint may go: not beyond one that still has its name.
+   */
+  async #keepBefore(queue: SpillQueue, done: number): Promise<number> {
+    const { segments } = queue.series.writer;
+    const isOver = ({ sealed, finished, lastSequence, file }: Segment): boolean =>
+      file.keep && sealed && (finished || this.#closed) && lastSequence <= done;
+    for (const segment of segments.filter(isOver)) {
+      if (!(await removeSegment(this.#context, segment))) return this.#heldBack(queue, segment.firstSequence - 1);
+      segments.splice(segments.indexOf(segment), 1);
+      // Others need its file, and the last of them sets it aside.
+      queue.held.push(segment);
+    }
+    queue.held = queue.held.filter(({ file }) => !file.isAside);
+    const first = queue.held[0];
+    return first === undefined ? done : this.#heldBack(queue, Math.min(done, first.firstSequence - 1));
+  }
+
+  #heldBack({ written }: SpillQueue, done: number): number {
+    this.soon();
+    return Math.max(written, done);
+  }
+
   /** Where each stream is. One that is not configured keeps its own place until nothing of any such stream is left. */
   #positions(done: readonly number[]): Positions {
     const { streams } = this.#context.options;
     const passed = done.at(-1)!;
     const byName = new Map(streams.map((name, stream) => [name, done[stream]!]));
-    const isNothingLeft = this.#context.isIndexed && this.#queues.at(-1)!.series.writer.segments.length === 0;
+    const { series, held } = this.#queues.at(-1)!;
+    const isNothingLeft = this.#context.isIndexed && series.writer.segments.length + held.length === 0;
     if (isNothingLeft) return { others: this.#context.lastSequence, byName };
     for (const [name, position] of this.#found.byName) {
       if (!byName.has(name)) byName.set(name, Math.max(position, passed));

@@ -37,6 +37,10 @@ export class DlqContext {
   sequenceEnd = Number.POSITIVE_INFINITY;
   /** What is acknowledged as being on disk must be there, whatever `fsync` says: set once such an acknowledgement was asked for. */
   mustSync = false;
+  /** Segments that nobody could read and that have kept their names, and why: no checkpoint may pass them. */
+  readonly unkept = new Map<string, string>();
+  /** Segments were set aside since the directory was last synced for them. */
+  areAsidesUnsynced = false;
   /** Number of the last segment of either series; 0 before the first. Numbers are never used twice in a directory. */
   lastSegmentNumber = 0;
 
@@ -132,7 +136,7 @@ export class DlqContext {
 }
 
 /** Asking again would get the same: it is no regular file, or may not be read. */
-function isOfTheFile(error: unknown): boolean {
+export function isOfTheFile(error: unknown): boolean {
   return ['EINVAL', 'ELOOP', 'EACCES', 'EPERM', 'ENOENT', 'EISDIR', 'ENXIO'].includes(errorFields(error).code);
 }
 

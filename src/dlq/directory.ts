@@ -118,7 +118,16 @@ async function inspect(
       const header = length === segmentHeaderBytes ? decodeSegmentHeader(memory) : undefined;
       if (header === undefined) return { ...facts, bytes, problem: undefined };
       const { version, kind, tag, number, firstSequence, createdMs, continues } = header;
-      const read = { ...facts, bytes, tag, ownNumber: number, firstSequence, createdMs, continues };
+      const hasEntries = bytes > segmentHeaderBytes;
+      const read = {
+        ...facts,
+        bytes,
+        tag,
+        ownNumber: number,
+        firstSequence,
+        createdMs,
+        continues: hasEntries ? continues : 0,
+      };
       const isKnown = kind in kindNames;
       const series = isKnown ? kindNames[kind as keyof typeof kindNames] : `series_${kind}`;
       const problem = version === formatVersion ? undefined : `version ${version}, this build reads ${formatVersion}`;

@@ -105,7 +105,7 @@ export class Dlq {
         checkpoint,
         onPassed: () => this.#checkpoints.soon(),
       });
-      return { series, cursor, covered: checkpoint, written: checkpoint };
+      return { series, cursor, covered: checkpoint, written: checkpoint, held: [] };
     });
     this.#checkpoints = new Checkpoints(context, this.#queues, found.positions, () => this.flush());
     this.#index = new DlqIndex({

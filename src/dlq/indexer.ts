@@ -94,7 +94,7 @@ export class DlqIndex {
   async #run(): Promise<void> {
     const { context } = this.#parts;
     const begun: Reading[] = [];
-    const free: Memory[] = Array.from({ length: readAhead }, () => heapMemory(scanBytes));
+    const free: Memory[] = Array.from({ length: Math.min(readAhead, this.#segments) }, () => heapMemory(scanBytes));
     for (let next = 0; this.#indexed < this.#segments && !this.#stopped; ) {
       while (free.length > 0 && next < this.#segments) {
         begun.push(beginSegment(context, this.#found[next++]!, free.pop()!));

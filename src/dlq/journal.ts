@@ -44,6 +44,8 @@ export interface JournalOptions {
   readonly commitWindowMs: number;
   /** By lane, then by stream. */
   readonly rings: readonly JournalledRing[];
+  /** Small commits go over zeros that were written so far ahead; absent: {@link zeroAheadBytes}. */
+  readonly zeroAheadBytes?: number;
 }
 
 export interface JournalStatus {
@@ -93,7 +95,8 @@ export class Journal {
     const { maxBytes, blocks } = options;
     const segmentBytes = Math.min(journalSegmentBytesMax, Math.floor(maxBytes / journalSegmentsLeast));
     const fsync = { kind: 'each' as const };
-    const own = { ...dlq.options, maxBytes, blocks, segmentBytes, fsync, zeroAheadBytes };
+    const ahead = options.zeroAheadBytes ?? zeroAheadBytes;
+    const own = { ...dlq.options, maxBytes, blocks, segmentBytes, fsync, zeroAheadBytes: ahead };
     const context = new DlqContext(own, new BlockPool(blocks), new Space(maxBytes, 0, dlq.space), dlq);
     this.#dlq = dlq;
     this.#context = context;

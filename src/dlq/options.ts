@@ -118,6 +118,11 @@ export const scanBytes = 256 * 1024;
  * ring are refused; 2^53 such steps are left to a directory: half a million runs that are killed.
  */
 export const journalLead = 2 ** 34;
+/**
+ * So many sequences are left out when a start finds segments that it cannot read: theirs are not known, and may be those of a journal, which
+ * lead by {@link journalLead}. Used again, they would be taken for repeated when the disk can be read again.
+ */
+export const unreadLead = 2 * journalLead;
 /** What the DLQ took from rings is made durable at most this often, in ms, before marks move past it. */
 export const journalFlushMs = 200;
 /** Senders one by one write some hundred bytes a commit: thousands of them to one write of zeros. */

@@ -7,11 +7,11 @@
  * Memory is bounded by one buffer.
  */
 import type { OpenFile } from '../edges/files.ts';
-import { type DlqContext, errorFields } from './context.ts';
+import { type DlqContext, errorFields, isOfTheFile } from './context.ts';
 import { Kind } from './layout.ts';
 import { quarantineRangesMax } from './options.ts';
 import type { DamageCause } from './reader.ts';
-import { asideCopiesMax, asideName, rangeName, type Segment } from './segment.ts';
+import { asideCopiesMax, asideName, parseName, rangeName, type Segment } from './segment.ts';
 
 /** What it needs of a segment. */
 type NamedFile = Pick<Segment, 'name' | 'file'>;
@@ -34,7 +34,8 @@ export async function quarantine(
     return;
   }
   const name = rangeName(segment.name, from);
-  if (await exists(context, name)) return;
+  // What cannot be looked at counts as there.
+  if (await isTaken(context, name).catch(() => true)) return;
   const partial = context.path(`${name}.tmp`);
   const { files } = context.options;
   let copy: OpenFile | undefined;
@@ -83,7 +84,11 @@ export async function removeSegment(context: DlqContext, segment: NamedFile): Pr
     return true;
   }
   const path = context.path(segment.name);
-  if (segment.file.keep) return setAside(context, segment.name, 'it holds damage that could not be copied elsewhere');
+  if (segment.file.keep) {
+    const isAside = await setAside(context, segment.name, 'it holds damage that could not be copied elsewhere');
+    segment.file.isAside ||= isAside;
+    return isAside;
+  }
   const unlinked = await context.attempt('unlink', () => files.unlink(path));
   if (!unlinked) return false;
   context.space.usedBytes -= segment.file.bytes;
@@ -93,27 +98,70 @@ export async function removeSegment(context: DlqContext, segment: NamedFile): Pr
 
 /**
  * Renames a segment that cannot be used: its entries must not be taken for replayed once the checkpoint has passed them. A
- * file that was set aside before is never overwritten.
+ * file that was set aside before is never overwritten. False: it has its old name.
  */
 export async function setAside(context: DlqContext, name: string, why: string): Promise<boolean> {
+  try {
+    return await renameAside(context, name, why);
+  } catch (error) {
+    context.reserve.saw(error);
+    context.report({ change: 'attempt_failed', what: 'rename', ...errorFields(error) });
+    return false;
+  }
+}
+
+/** Sets a segment aside that nobody has read: what it holds is not known, so until it has its new name no checkpoint is written. */
+export async function setAsideUnread(context: DlqContext, name: string, why: string): Promise<void> {
+  if (!(await setAside(context, name, why)) && parseName(name)?.kind !== Kind.dead) context.unkept.set(name, why);
+}
+
+/**
+ * Makes sure that what was set aside has its new name on disk: a checkpoint that is written afterwards may pass it. Rejects with
+ * what the disk reported: then none may be written.
+ */
+export async function keepAsides(context: DlqContext): Promise<void> {
+  for (const [name, why] of context.unkept) {
+    try {
+      await renameAside(context, name, why);
+    } catch (error) {
+      // One that is gone needs no keeping.
+      if (errorFields(error).code !== 'ENOENT') throw error;
+    }
+    context.unkept.delete(name);
+  }
+  if (!context.areAsidesUnsynced || context.syncs === 'none') return;
+  context.areAsidesUnsynced = false;
+  try {
+    await context.options.files.syncDirectory(context.options.directory);
+  } catch (error) {
+    context.areAsidesUnsynced = true;
+    throw error;
+  }
+}
+
+/** False: there are too many files of this name already. Rejects with what the disk reported. */
+async function renameAside(context: DlqContext, name: string, why: string): Promise<boolean> {
+  const { files } = context.options;
   for (let copy = 0; copy < asideCopiesMax; copy++) {
     const aside = asideName(name, copy);
-    if (await exists(context, aside)) continue;
-    const { files } = context.options;
-    const renamed = await context.attempt('rename', () => files.rename(context.path(name), context.path(aside)));
-    if (renamed) context.report({ change: 'set_aside', segment: name, file: aside, why });
-    return renamed;
+    if (await isTaken(context, aside)) continue;
+    await files.rename(context.path(name), context.path(aside));
+    context.areAsidesUnsynced = true;
+    context.report({ change: 'set_aside', segment: name, file: aside, why });
+    return true;
   }
   context.report({ change: 'skipped', name, why: `${why}; it was set aside ${asideCopiesMax} times already` });
   return false;
 }
 
-/** Whether anything has this name; what cannot be looked at counts as there. */
-async function exists(context: DlqContext, name: string): Promise<boolean> {
+/** Whether anything has this name. Rejects where the disk does not say. */
+async function isTaken(context: DlqContext, name: string): Promise<boolean> {
   try {
     await (await context.options.files.open(context.path(name), 'read')).close();
     return true;
   } catch (error) {
-    return errorFields(error).code !== 'ENOENT';
+    if (errorFields(error).code === 'ENOENT') return false;
+    if (isOfTheFile(error)) return true;
+    throw error;
   }
 }

@@ -14,8 +14,8 @@ import { type DlqContext, errorFields } from './context.ts';
 import { type FoundMarks, findMarks } from './found-marks.ts';
 import { type Found, headBytes, lastSequenceIn, readHead } from './heads.ts';
 import { entry, formatVersion, heapMemory, Kind, type Memory } from './layout.ts';
-import { scanBytes } from './options.ts';
-import { setAside } from './quarantine.ts';
+import { scanBytes, unreadLead } from './options.ts';
+import { setAsideUnread } from './quarantine.ts';
 import { SegmentReader } from './reader.ts';
 import { reserveName } from './reserve.ts';
 import { type ParsedName, parseName } from './segment.ts';
@@ -36,13 +36,17 @@ const headsAtOnce = 8;
 
 export async function survey(context: DlqContext): Promise<Survey> {
   const positions = await recoverPositions(context);
-  context.lastSequence = Math.max(positions.others, ...positions.byName.values());
   const marks = await findMarks(context);
+  for (const { others, byName } of [positions, ...marks.byTag.values()]) {
+    context.lastSequence = Math.max(context.lastSequence, others, ...byName.values());
+  }
   const heads = new Heads(context, marks);
   await heads.read(await listSegments(context, marks));
   const found = heads.found.sort((a, b) => a.firstSequence - b.firstSequence || a.number - b.number);
   for (const { firstSequence } of found) context.lastSequence = Math.max(context.lastSequence, firstSequence);
-  for (const item of heads.lastOnes()) await seeLastSequence(context, item);
+  let { areSomeUnread } = heads;
+  for (const item of heads.lastOnes()) areSomeUnread = !(await seeLastSequence(context, item)) || areSomeUnread;
+  if (areSomeUnread) context.lastSequence += unreadLead;
   const hadJournal = marks.names.size > 0 || found.some(({ name }) => parseName(name)?.kind === Kind.journal);
   return { found, positions, marks, hadJournal };
 }
@@ -92,6 +96,7 @@ class Heads {
   readonly #latest = new Map<string, Found>();
   /** Those that do not say of which stream they are. */
   readonly #strangers: Found[] = [];
+  #areSomeUnread = false;
 
   constructor(context: DlqContext, marks: FoundMarks) {
     this.#context = context;
@@ -111,6 +116,11 @@ class Heads {
     return [...this.#latest.values(), ...this.#strangers];
   }
 
+  /** There are segments of which no sequence is known. */
+  get areSomeUnread(): boolean {
+    return this.#areSomeUnread;
+  }
+
   /** A file that holds nothing for the queue is not remembered. */
   async #inspect(memory: Memory, { name, parsed }: Named): Promise<void> {
     const context = this.#context;
@@ -123,7 +133,12 @@ class Heads {
       if (parsed.form === 'quarantine') return;
       const { header, first } = await context.insist(() => readHead(opened, memory));
       if (header !== undefined && header.version !== formatVersion) {
-        await setAside(context, name, `its format version is ${header.version}, this build reads ${formatVersion}`);
+        this.#areSomeUnread = true;
+        await setAsideUnread(
+          context,
+          name,
+          `its format version is ${header.version}, this build reads ${formatVersion}`,
+        );
         return;
       }
       const told = header?.kind;
@@ -139,18 +154,24 @@ class Heads {
       const tag = header?.tag;
       this.#add(series === undefined ? undefined : `${kind} ${series}`, {
         name,
-        file: { bytes: size, keep: false, damagedRanges: 0, users: 1 },
+        file: { bytes: size, keep: false, isAside: false, damagedRanges: 0, users: 1 },
         kind: kind === Kind.dead ? Kind.dead : Kind.spill,
         marks: kind === Kind.journal && tag !== undefined ? this.#marks.byTag.get(tag) : undefined,
         number: parsed.number,
         ownNumber,
         tag,
         firstSequence,
-        continues: header?.continues ?? 0,
+        // One that was begun and has nothing yet takes nothing over.
+        continues: first === undefined ? 0 : (header?.continues ?? 0),
         isHeaderDamaged: header === undefined,
       });
     } catch (error) {
-      await setAside(context, name, errorFields(error).message);
+      if (parsed.form === 'quarantine') {
+        context.report({ change: 'attempt_failed', what: 'open', ...errorFields(error) });
+        return;
+      }
+      this.#areSomeUnread = true;
+      await setAsideUnread(context, name, errorFields(error).message);
     } finally {
       const opened = file;
       if (opened !== undefined) await context.attempt('close', () => opened.close());
@@ -186,7 +207,8 @@ async function firstSequenceIn(context: DlqContext, file: OpenFile, size: number
   return 0;
 }
 
-async function seeLastSequence(context: DlqContext, { name, file: { bytes }, tag }: Found): Promise<void> {
+/** False: it could not be read. */
+async function seeLastSequence(context: DlqContext, { name, file: { bytes }, tag }: Found): Promise<boolean> {
   let file: OpenFile | undefined;
   try {
     const opened = await context.insist(() => context.options.files.open(context.path(name), 'read'));
@@ -194,9 +216,11 @@ async function seeLastSequence(context: DlqContext, { name, file: { bytes }, tag
     const memory = heapMemory(Math.min(bytes + 8, scanBytes));
     const last = await context.insist(() => lastSequenceIn(opened, memory, bytes, tag));
     context.lastSequence = Math.max(context.lastSequence, last);
+    return true;
   } catch (error) {
     // The index will meet it again, and set it aside.
     context.report({ change: 'attempt_failed', what: 'read', ...errorFields(error) });
+    return false;
   } finally {
     const opened = file;
     if (opened !== undefined) await context.attempt('close', () => opened.close());

@@ -11,6 +11,8 @@ export interface SegmentFile {
   bytes: number;
   /** Holds damage that could not be copied elsewhere: it is set aside, never deleted. */
   keep: boolean;
+  /** It was set aside. */
+  isAside: boolean;
   damagedRanges: number;
   /** Series that still need it. */
   users: number;
@@ -50,7 +52,7 @@ export function newSegment(
 ): Segment {
   return {
     name: segmentName(kind, number),
-    file: { bytes: 0, keep: false, damagedRanges: 0, users: 1 },
+    file: { bytes: 0, keep: false, isAside: false, damagedRanges: 0, users: 1 },
     number,
     tag,
     bytes: 0,

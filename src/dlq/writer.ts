@@ -11,7 +11,7 @@
  * A sync that takes long holds up nothing but what waits for it: meanwhile the open segment grows beyond its size, rather than
  * have what comes next wait. A file whose sync failed is never synced again: the kernel may report success for data that it has dropped. Between two
  * tries it waits, longer each time. It drops nothing: only units whose memory was reclaimed between write and sync (never
- * under policy "each") stay behind in the failed segment, and are reported as being at risk.
+ * under policy "each", nor where senders wait for the disk) stay behind in the failed segment, and are reported as being at risk.
  *
  * With `zeroAheadBytes` small writes go over zeros: where a file does not grow, an fdatasync has no metadata to write, and takes
  * half the time (bench/journal-commit). One in many writes and syncs the zeros for those behind it. Recovery knows them.
@@ -261,7 +261,7 @@ export class SegmentWriter {
     this.#unsyncedBytes += unit.length;
     if (fsync.kind === 'bytes' && this.#unsyncedBytes >= fsync.bytes) this.#syncDue = true;
     if (syncs === 'none') this.#settle(1);
-    // What is written may be reclaimed: who waits for a block must not wait for the sync.
+    // What is written may be reclaimed, or synced at once: who waits for a block must not wait for the next sync.
     else if (syncs !== 'each') this.#context.pool.wake();
     if (fsync.kind === 'interval' && this.#cancelSyncTimer === undefined) {
       this.#cancelSyncTimer = this.#context.options.clock.after(fsync.intervalMs, () => {
@@ -465,9 +465,18 @@ export class SegmentWriter {
     this.#queue.unshift(...kept);
   }
 
-  /** Gives back the memory of the oldest unit that is written but not synced. */
+  /**
+   * Gives back the memory of the oldest unit that is written but not synced. Not where senders were promised that their events are on
+   * disk: one that was, and came back, may be in it. Then it is synced at once, which gives its memory back.
+   */
   #reclaim(): boolean {
     if (this.#context.syncs === 'each') return false;
+    if (this.#context.mustSync) {
+      if (this.#unsynced.length === 0) return false;
+      this.#syncDue = true;
+      this.pump();
+      return false;
+    }
     const unit = this.#unsynced.find(({ blocks }) => blocks.length > 0);
     if (unit === undefined) return false;
     this.#context.pool.giveBack(unit);

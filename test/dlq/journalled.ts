@@ -1,5 +1,5 @@
 /**
- * A DLQ with a journal on a real directory, for the tests of the journal; and a disk whose syncs of the journal fail to order. Only
+ * A DLQ with a journal on a real directory, for the tests of the journal; and a disk whose syncs of segments fail to order. Only
  * tests import it.
  */
 import type { DurableLog, DurableLogs } from '../../src/dlq/durable-logs.ts';
@@ -37,7 +37,7 @@ export class Journalled {
     this.logs = queue.openJournal(
       this.rings,
       { durable: of(this.durable), lost: of(this.lost), journalSynced: () => {} },
-      maxBytes,
+      maxBytes === undefined ? {} : { maxBytes },
     );
   }
 
@@ -71,16 +71,21 @@ export class Journalled {
   }
 }
 
-/** The real file system, whose syncs of the journal fail as often as they are told to. */
+/** The real file system, whose syncs of the journal, or of what is named otherwise, fail as often as they are told to. */
 export class FailingSyncs {
   failures = 0;
+  readonly #name: RegExp;
   readonly files: Files = {
     ...realFiles,
     open: async (path, purpose) => {
       const file = await realFiles.open(path, purpose);
-      return /journal.*seg$/.test(path) ? this.#guard(file) : file;
+      return this.#name.test(path) ? this.#guard(file) : file;
     },
   };
+
+  constructor(name = /journal.*seg$/) {
+    this.#name = name;
+  }
 
   #guard(file: OpenFile): OpenFile {
     return {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dlq, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
 import type { DurableLogs, DurableWatch } from '../../src/dlq/durable-logs.ts';
+import type { JournalOptions } from '../../src/dlq/journal.ts';
 import type { JournalledRing } from '../../src/dlq/journal-rings.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import type { BlockArea, DlqEvent } from '../../src/dlq/options.ts';
@@ -53,6 +54,8 @@ export type QueueOptions = Partial<
   /** Its timers run so many times as fast as the clock on the wall. */
   readonly clockRate?: number;
 };
+
+type GivenToJournal = Partial<Omit<JournalOptions, 'blocks' | 'rings'>>;
 
 type Teardown = { teardown(end: () => unknown): void };
 
@@ -173,8 +176,9 @@ export class Queue {
   }
 
   /** Opens the journal, of events in these rings. */
-  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, maxBytes = 1024 ** 2): DurableLogs {
-    this.#logs = this.dlq.openJournal({ blocks: this.#journalBlocks, maxBytes, commitWindowMs: 0, rings }, watch);
+  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, given: GivenToJournal = {}): DurableLogs {
+    const options = { maxBytes: 1024 ** 2, commitWindowMs: 0, ...given, blocks: this.#journalBlocks, rings };
+    this.#logs = this.dlq.openJournal(options, watch);
     return this.#logs;
   }
 

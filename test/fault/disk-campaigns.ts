@@ -1,99 +1,74 @@
 /**
  * Campaigns against the DLQ: many lives on the model disk, each with a fault of its own, and what was found wrong in any. Test
- * processes only; tests run them short, the long lanes long, and the script of seeded mistakes until one is caught.
+ * processes only; tests run them short, the long lanes long.
  */
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
-import { VirtualTime } from '../deliver/virtual-time.ts';
-import { inspect, type LifePlan, live, open, type Story } from './disk-life.ts';
-import { type DiskFault, faultKinds, type Image, isOrdered, ModelDisk } from './model-disk.ts';
+import {
+  callsOf,
+  type Findings,
+  hasSafeCheckpoints,
+  type Left,
+  planOf,
+  policies,
+  stepsOf,
+  Tally,
+  watch,
+} from './disk-findings.ts';
+import { inspect } from './disk-inspection.ts';
+import { type LifePlan, live } from './disk-life.ts';
+import { type DiskFault, faultKinds, ModelDisk } from './model-disk.ts';
 import { powerCuts } from './model-file.ts';
-
-export interface Findings {
-  /** Disks that were looked at. */
-  readonly cases: number;
-  /** Of them, those on which the ordered fault struck, or something was not synced. */
-  readonly struck: number;
-  /** Acknowledged events that were asked for. */
-  readonly acknowledged: number;
-  /** What must not be: with the seed and the fault that showed it. */
-  readonly broken: readonly string[];
-}
-
-class Tally {
-  cases = 0;
-  struck = 0;
-  acknowledged = 0;
-  readonly broken: string[] = [];
-
-  /** True: more of the same would say nothing new. */
-  get isEnough(): boolean {
-    return this.broken.length >= 5;
-  }
-
-  add(what: string, story: Story, struck: boolean, broken: readonly string[]): void {
-    this.cases++;
-    if (struck) this.struck++;
-    this.acknowledged += story.acknowledged.size;
-    if (broken.length > 0) this.broken.push(`${what}: ${broken[0]}`);
-  }
-}
-
-const policies: readonly LifePlan['fsync'][] = [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }];
-
-function planOf(seed: number, turns: number, fsync = policies[seed % policies.length] as LifePlan['fsync']): LifePlan {
-  return { seed, turns, fsync };
-}
-
-/** How many calls a life without faults makes. */
-async function stepsOf(plan: LifePlan): Promise<number> {
-  const disk = new ModelDisk(new Map(), new RandomSequence(plan.seed));
-  await live(disk, plan);
-  return disk.steps;
-}
-
-async function crashed(plan: LifePlan, step: number): Promise<{ readonly disk: ModelDisk; readonly story: Story }> {
-  const disk = new ModelDisk(new Map(), new RandomSequence(plan.seed));
-  disk.fault = { kind: 'crash', step, isLasting: false };
-  return { disk, story: await live(disk, plan) };
-}
 
 /** The process ends before one of its calls; the kernel has all that it wrote. */
 export async function kills(seed: number, count: number): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; tally.cases < count && !tally.isEnough; life++) {
     const plan = planOf(life, 30);
-    const dice = new RandomSequence(life);
-    const steps = await stepsOf(plan);
-    for (let i = 0; i < 10; i++) {
-      const { disk, story } = await crashed(plan, 1 + dice.below(steps));
-      tally.add(
-        `seed ${life}, killed before ${disk.steps}`,
-        story,
-        disk.fired > 0,
-        await inspect(disk.afterKill(), story, life),
-      );
-    }
+    const steps = stepsOf(await callsOf(plan), 20, new RandomSequence(life));
+    const left: Left[] = [];
+    const end = await watch(plan, steps, ({ step, disk, story }) => {
+      left.push({ what: `seed ${life}, killed before ${step}`, image: disk.afterKill(), story, struck: true });
+    });
+    await tally.inspect(left, end, life, { isWhole: true, hasSafeCheckpoints: true });
   }
   return tally;
 }
 
-/** The power goes: of what was not synced, any part may be there. `fsync`: the policy of all lives; absent: in turns. */
-export async function powerFailures(seed: number, images: number, fsync?: LifePlan['fsync']): Promise<Findings> {
+/** Calls behind which a disk is between two states that are both right. */
+const changes = ['open create', 'open replace', 'write', 'truncate', 'rename', 'unlink'];
+
+/** A step right behind a call that changes the disk, of each kind as often; one in four anywhere. */
+function stepBehindChange(calls: readonly string[], dice: RandomSequence): number {
+  const kinds = changes.filter((change) => calls.includes(change));
+  if (kinds.length === 0 || dice.next() < 0.25) return 1 + dice.below(calls.length);
+  const kind = kinds[dice.below(kinds.length)];
+  const places = calls.flatMap((call, index) => (call === kind ? [index] : []));
+  // Steps count from 1: the call at `index` is step `index + 1`.
+  return (places[dice.below(places.length)] as number) + 2;
+}
+
+/** The power goes: of what was not synced, any part may be there. `every`: how all lives are; absent: in turns. */
+export async function powerFailures(
+  seed: number,
+  images: number,
+  every?: Pick<LifePlan, 'fsync' | 'journal'>,
+): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; tally.cases < images && !tally.isEnough; life++) {
-    const plan = planOf(life, 30, fsync);
+    const plan = { ...planOf(life, 30), ...every };
     const dice = new RandomSequence(life);
-    const steps = await stepsOf(plan);
-    for (let i = 0; i < 3; i++) {
-      const { disk, story } = await crashed(plan, 1 + dice.below(steps));
+    const calls = await callsOf(plan);
+    const steps = new Set([1, 2, 3, 4].map(() => stepBehindChange(calls, dice)));
+    const left: Left[] = [];
+    const end = await watch(plan, steps, ({ step, disk, story }) => {
       for (const how of powerCuts) {
         for (let again = how === 'nothing' || how === 'lengths' ? 1 : 3; again > 0; again--) {
-          const image = disk.afterPowerCut(how, dice);
-          const what = `seed ${life}, power gone before ${disk.steps}, kept: ${how}`;
-          tally.add(what, story, disk.hasPending, await inspect(image, story, life));
+          const what = `seed ${life}, power gone before ${step} (behind ${calls[step - 2]}), kept: ${how}`;
+          left.push({ what, image: disk.afterPowerCut(how, dice), story, struck: disk.hasPending });
         }
       }
-    }
+    });
+    await tally.inspect(left, end, life, { hasSafeCheckpoints: hasSafeCheckpoints(plan) });
   }
   return tally;
 }
@@ -102,10 +77,9 @@ export async function powerFailures(seed: number, images: number, fsync?: LifePl
 export async function failedCalls(seed: number, lives: number): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; life < seed + lives && !tally.isEnough; life++) {
-    // With a sync now and then, what was written and not synced is at risk when the sync fails, and is reported as such.
-    const plan = planOf(life, 12, { kind: 'each' });
-    const steps = await stepsOf(plan);
-    for (let step = 1; step <= steps; step++) {
+    const plan = { ...planOf(life, 12), ...failurePolicies[life % failurePolicies.length] } as LifePlan;
+    for (const step of rarestFirst(await callsOf(plan))) {
+      if (tally.isEnough) break;
       for (const kind of faultKinds) {
         for (const isLasting of kind === 'crash' ? [false] : [false, true]) {
           await failedCall(plan, { kind, step, isLasting }, tally);
@@ -116,6 +90,16 @@ export async function failedCalls(seed: number, lives: number): Promise<Findings
   return tally;
 }
 
+/** All steps; first those of calls that are few: a mistake about them shows soon. */
+function rarestFirst(calls: readonly string[]): readonly number[] {
+  const count = (call: string | undefined): number => calls.filter((other) => other === call).length;
+  const steps = calls.map((_, index) => index + 1);
+  return steps.sort((a, b) => count(calls[a - 1]) - count(calls[b - 1]) || a - b);
+}
+
+/** Where a sync that fails puts nothing at risk: what is not synced is in memory, or was promised to nobody. */
+const failurePolicies = policies.filter(({ fsync, journal }) => fsync.kind === 'each' || journal);
+
 async function failedCall(plan: LifePlan, fault: DiskFault, tally: Tally): Promise<void> {
   const disk = new ModelDisk(new Map(), new RandomSequence(plan.seed));
   disk.fault = fault;
@@ -123,55 +107,10 @@ async function failedCall(plan: LifePlan, fault: DiskFault, tally: Tally): Promi
   const { kind, step, isLasting } = fault;
   const what = `seed ${plan.seed}, ${kind}${isLasting ? ' from' : ' at'} call ${step}`;
   const image = disk.afterPowerCut('nothing', new RandomSequence(step));
-  tally.add(what, story, disk.fired > 0, await inspect(image, story, plan.seed));
-}
-
-/** A second fault while the disk that the first one left is opened and read; then a third opening, of what that left. */
-export async function secondFaults(seed: number, pairs: number): Promise<Findings> {
-  const tally = new Tally();
-  for (let life = seed; tally.cases < pairs && !tally.isEnough; life++) {
-    const plan = planOf(life, 30);
-    const dice = new RandomSequence(life);
-    const { disk, story } = await crashed(plan, 1 + dice.below(await stepsOf(plan)));
-    for (let i = 0; i < 10; i++) {
-      const isKill = dice.next() < 0.5;
-      const image = isKill ? disk.afterKill() : disk.afterPowerCut('subset', dice);
-      const second = new ModelDisk(image, new RandomSequence(life + i));
-      const kind = faultKinds[dice.below(faultKinds.length)] as DiskFault['kind'];
-      second.fault = { kind, step: 1 + dice.below(40), isLasting: dice.next() < 0.3 };
-      const broken = await openOn(second, plan);
-      const what = `seed ${life}, ${isKill ? 'killed' : 'power gone'} before ${disk.steps}, then ${kind} at call ${second.fault.step}`;
-      for (const left of leftBy(second, dice)) {
-        tally.add(what, story, second.fired > 0, [...broken, ...(await inspect(left, story, life))]);
-      }
-    }
-  }
-  return tally;
-}
-
-function leftBy(disk: ModelDisk, dice: RandomSequence): readonly Image[] {
-  return [dice.next() < 0.5 ? disk.afterKill() : disk.afterPowerCut('subset', dice)];
-}
-
-/** Opens, reads all, closes, as far as the disk lets it. Nothing is delivered. */
-async function openOn(disk: ModelDisk, plan: LifePlan): Promise<readonly string[]> {
-  const time = new VirtualTime(1_000_000);
-  const broken: string[] = [];
-  let isOver = false;
-  const look = async (): Promise<void> => {
-    const queue = await open(disk, plan, time);
-    await queue.replay();
-    await queue.dlq.close();
-  };
-  const looking = look()
-    .catch((error: unknown) => {
-      if (!isOrdered(error)) broken.push(`the second opening: ${(error as Error).stack ?? String(error)}`);
-    })
-    .finally(() => {
-      isOver = true;
-    });
-  await time.pass(time.nowMs + 60_000, () => isOver || disk.isCrashed);
-  if (isOver) await looking;
-  else if (!disk.isCrashed) broken.push('the second opening hangs');
-  return broken;
+  tally.add(
+    what,
+    story,
+    disk.fired > 0,
+    await inspect(image, story, plan.seed, { hasSafeCheckpoints: hasSafeCheckpoints(plan) }),
+  );
 }

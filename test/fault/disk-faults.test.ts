@@ -1,15 +1,16 @@
 import t from 'tap';
-import { failedCalls, kills, secondFaults } from './disk-campaigns.ts';
+import { kills } from './disk-campaigns.ts';
+import { secondFaults, unreadableSegments } from './disk-recoveries.ts';
 import { holds, seed } from './held.ts';
 
 t.test('killed before any of its calls, the DLQ keeps what it acknowledged, and goes on', async (t) => {
   holds(t, await kills(seed, 1_500), 1_500);
 });
 
-t.test('each call that fails, in each way, once or for ever, loses nothing and keeps nobody waiting', async (t) => {
-  holds(t, await failedCalls(seed, 3), 3_000);
-});
-
 t.test('a second fault while the disk that the first one left is read loses nothing either', async (t) => {
   holds(t, await secondFaults(seed, 1_000), 1_000);
+});
+
+t.test('while a segment cannot be read nothing is passed that is not kept: the next start finds it', async (t) => {
+  holds(t, await unreadableSegments(seed, 1_000), 1_000);
 });

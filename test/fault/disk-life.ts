@@ -1,31 +1,41 @@
 /**
- * The life of a DLQ on a model disk, drawn from a seed, and what must be true of the disk that it leaves: for the tests of this
- * folder. Test processes only.
+ * The life of a DLQ on a model disk, drawn from a seed: for the tests of this folder. Test processes only.
  *
  * ```
- *   live: append bursts · flush (acknowledged) · take out and checkpoint (done) · dead letters · close and open again
+ *   live: append bursts · flush (acknowledged) · take out, deliver or set aside anew, and checkpoint (done) · dead letters come,
+ *         are thrown away and sent again · events enter rings and the journal, and leave them · close and open again
  *      │ a fault of the disk, a crash, the end
  *      ▼
- *   story: which events were acknowledged, which were done ──▶ inspect: opens what is left with a healthy disk:
- *                                                              acknowledged = done or still there, unaltered, and it goes on
+ *   story: which events were acknowledged, which were done ──▶ disk-inspection.ts
  * ```
  * Time is virtual: a failed write's waiting costs nothing, and a run depends on its seed alone.
  */
 import { Kind } from '../../src/dlq/layout.ts';
+import { checkpointMs } from '../../src/dlq/options.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { type Arena, createArena } from '../../src/ring/arena.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import { VirtualTime } from '../deliver/virtual-time.ts';
-import { type Event, eventOf, longDataOf, Queue, type QueueOptions } from '../dlq/queue.ts';
-import { type Image, isOrdered, ModelDisk } from './model-disk.ts';
+import { type Event, Queue, type QueueOptions } from '../dlq/queue.ts';
+import {
+  attempted,
+  comesBack,
+  emptyStory,
+  isDead,
+  isJournalled,
+  numberOf,
+  type Story,
+  streams,
+} from './disk-events.ts';
+import { DiskRings } from './disk-rings.ts';
+import { isOrdered, type ModelDisk } from './model-disk.ts';
 
 export const directory = '/state/dlq';
 
 export const startMs = 1_000_000;
 /** Virtual: nothing that the DLQ is asked for takes longer, whatever the disk does. */
-const hangMs = 5_000;
-const streams = 2;
+export const hangMs = 5_000;
 const sizes = {
   reserveBytes: 2_048,
   segmentBytes: 4_096,
@@ -34,47 +44,22 @@ const sizes = {
   windowBytes: 16_384,
   windowCount: 2,
 };
-const arena: Arena = createArena(65_536 + 2 * 1024 ** 2 + 4 * 1_024 + 2 * 16_384);
-
-/** What is known of a life from outside, by numbers of events. */
-export interface Story {
-  readonly acknowledged: Set<number>;
-  /** Delivered, before the place of the replay was told to the DLQ. */
-  readonly done: Set<number>;
-  readonly deadAcknowledged: Set<number>;
-  /** Numbers below were offered. */
-  next: number;
-  /** What must never happen, and did. */
-  readonly broken: string[];
-  /** How many turns are over. */
-  turns: number;
-}
+const arena: Arena = createArena(65_536 + 2 * 1024 ** 2 + 4 * 1_024 + 2 * 16_384 + 8 * 4_096);
 
 export interface LifePlan {
   readonly seed: number;
   readonly fsync: QueueOptions['fsync'] & object;
   /** Bursts, flushes and replays. */
   readonly turns: number;
-  /** At its end it takes out all that is there, and tells nobody. */
-  readonly reads?: true;
-}
-
-export function emptyStory(): Story {
-  return {
-    acknowledged: new Set(),
-    done: new Set(),
-    deadAcknowledged: new Set(),
-    next: 0,
-    broken: [],
-    turns: 0,
-  };
+  /** Some senders have their events acknowledged at level `disk`: there is a journal. */
+  readonly journal: boolean;
 }
 
 /** Lives until all turns are over, or the disk has crashed. */
 export async function live(disk: ModelDisk, plan: LifePlan, story: Story = emptyStory()): Promise<Story> {
   const time = new VirtualTime(startMs);
   let isOver = false;
-  const life = turns(disk, plan, time, story).finally(() => {
+  const life = new Life(disk, plan, time, story).turns().finally(() => {
     isOver = true;
   });
   life.catch((error: unknown) => {
@@ -90,25 +75,12 @@ export async function live(disk: ModelDisk, plan: LifePlan, story: Story = empty
   return story;
 }
 
-async function turns(disk: ModelDisk, plan: LifePlan, time: VirtualTime, story: Story): Promise<void> {
-  const dice = new RandomSequence(plan.seed);
-  let queue = await open(disk, plan, time);
-  for (; story.turns < plan.turns; story.turns++) {
-    const choice = dice.next();
-    if (choice < 0.55) await burst(queue, dice, story, time);
-    else if (choice < 0.9) await replay(queue, dice, story);
-    else if (choice < 0.95) await new Promise<void>((resolve) => void time.after(300, resolve));
-    else {
-      await queue.dlq.close();
-      queue = await open(disk, plan, time);
-    }
-  }
-  if (plan.reads) await queue.replay();
-  await queue.dlq.close();
-}
-
-/** Opens the queue on a disk. */
-export function open(disk: ModelDisk, { fsync, seed }: LifePlan, time: VirtualTime): Promise<Queue> {
+/** Opens the queue on a disk. Another seed, or a disk that was used meanwhile, makes it another run. */
+export function open(
+  disk: ModelDisk,
+  { fsync, seed }: Pick<LifePlan, 'fsync' | 'seed'>,
+  time: VirtualTime,
+): Promise<Queue> {
   const dice = new RandomSequence(seed + disk.steps);
   const clock = { nowMs: () => time.nowMs, after: time.after };
   return Queue.open({ teardown: () => undefined }, directory, {
@@ -119,27 +91,6 @@ export function open(disk: ModelDisk, { fsync, seed }: LifePlan, time: VirtualTi
     arena,
     randomWord: () => dice.below(2 ** 32),
   });
-}
-
-/** Even numbers go to the first stream; every eleventh is a dead letter. */
-export const isDead = (id: number): boolean => id % 11 === 5;
-export const attempted = (id: number): Event => ({
-  ...eventOf(id, longDataOf(id)),
-  stream: id % streams,
-  reason: isDead(id) ? Reason.rejected : Reason.saturated,
-});
-
-async function burst(queue: Queue, dice: RandomSequence, story: Story, time: VirtualTime): Promise<void> {
-  const fresh: number[] = [];
-  for (let count = 1 + dice.below(8); count > 0; count--) {
-    const id = story.next;
-    story.next += 1;
-    const answer = await offer(queue, attempted(id), isDead(id) ? Kind.dead : Kind.spill, time);
-    if (answer === Appended.ok) fresh.push(id);
-  }
-  if (dice.next() < 0.3) return;
-  if (!(await queue.dlq.flush())) return;
-  for (const id of fresh) (isDead(id) ? story.deadAcknowledged : story.acknowledged).add(id);
 }
 
 /** A disk that takes nothing for a while is offered the event again; one that refuses it has refused it. */
@@ -155,82 +106,150 @@ export async function offer(queue: Queue, event: Event, kind: Kind, time: Virtua
   return Appended.full;
 }
 
-/** Takes some out of each stream; one in nine is not delivered, but set aside anew. */
-async function replay(queue: Queue, dice: RandomSequence, story: Story): Promise<void> {
-  for (let stream = 0; stream < streams; stream++) {
-    const cursor = queue.dlq.cursor(stream);
-    if (!(await cursor.load())) continue;
-    for (let left = dice.below(12); left > 0 && cursor.next(); left--) {
-      const event = queue.current(stream);
-      const id = numberOf(event, story);
-      if (id % 9 !== 0) story.done.add(id);
-      else if (queue.offer(event) !== Appended.ok) {
-        cursor.unread();
-        break;
+/** Handed out, and not known to be delivered. */
+interface InFlight {
+  readonly id: number;
+  readonly event: Event;
+  /** Everything up to it is done when this is. */
+  readonly position: number;
+}
+
+class Life {
+  readonly #disk: ModelDisk;
+  readonly #plan: LifePlan;
+  readonly #time: VirtualTime;
+  readonly #story: Story;
+  readonly #dice: RandomSequence;
+  #queue!: Queue;
+  #rings: DiskRings | undefined;
+  #inFlight: InFlight[][] = [];
+
+  constructor(disk: ModelDisk, plan: LifePlan, time: VirtualTime, story: Story) {
+    this.#disk = disk;
+    this.#plan = plan;
+    this.#time = time;
+    this.#story = story;
+    this.#dice = new RandomSequence(plan.seed);
+  }
+
+  async turns(): Promise<void> {
+    await this.#open();
+    for (; this.#story.turns < this.#plan.turns; this.#story.turns++) {
+      const choice = this.#dice.next();
+      if (choice < 0.5) await this.#burst();
+      else if (choice < 0.85) await this.#replay();
+      else if (choice < 0.9) await this.#wait(300);
+      else if (choice < 0.94) await this.#workOnLetters();
+      else {
+        if (!(await this.#close())) return;
+        await this.#open();
       }
     }
-    queue.dlq.checkpoint(stream, cursor.position);
+    await this.#close();
   }
-}
 
-/** Opens what is left on a healthy disk, and says what is wrong with it. */
-export async function inspect(image: Image, story: Story, seed: number): Promise<readonly string[]> {
-  const disk = new ModelDisk(image, new RandomSequence(seed));
-  const time = new VirtualTime(startMs);
-  const broken = [...story.broken];
-  let isOver = false;
-  const plan: LifePlan = { seed, fsync: { kind: 'each' }, turns: 1 };
-  const look = judge(disk, plan, time, story, broken)
-    .catch((error: unknown) => broken.push(`it does not open: ${(error as Error).stack ?? String(error)}`))
-    .finally(() => {
-      isOver = true;
+  async #open(): Promise<void> {
+    this.#queue = await open(this.#disk, this.#plan, this.#time);
+    this.#inFlight = Array.from({ length: streams }, () => []);
+    this.#rings = this.#plan.journal ? new DiskRings(this.#queue, this.#story) : undefined;
+  }
+
+  /** False: what was in the rings has found no place, and the process is over. */
+  async #close(): Promise<boolean> {
+    const isEmpty = (await this.#rings?.empty((event, kind) => offer(this.#queue, event, kind, this.#time))) ?? true;
+    if (!isEmpty) return false;
+    await this.#queue.dlq.close();
+    // What gave its memory to newer events and is lost then is what nobody was promised.
+    const mayLose = !this.#plan.journal && this.#plan.fsync.kind !== 'each';
+    if (!mayLose && this.#queue.reported('at_risk').length > 0) this.#story.broken.push('what was promised is at risk');
+    return true;
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#time.after(ms, resolve));
+  }
+
+  async #burst(): Promise<void> {
+    const story = this.#story;
+    const dice = this.#dice;
+    const fresh: number[] = [];
+    const isAwaited = this.#rings !== undefined && dice.next() < 0.5;
+    for (let count = 1 + dice.below(8); count > 0; count--) {
+      const id = story.next;
+      story.next += 1;
+      if (this.#rings !== undefined && isJournalled(id)) {
+        this.#rings.enter(id);
+        continue;
+      }
+      const answer = await offer(this.#queue, attempted(id), isDead(id) ? Kind.dead : Kind.spill, this.#time);
+      if (answer !== Appended.ok) continue;
+      if (isAwaited && !isDead(id)) this.#rings?.spilled(id);
+      else fresh.push(id);
+    }
+    await this.#commit();
+    if (isAwaited || dice.next() < 0.3) return;
+    if (!(await this.#queue.dlq.flush())) return;
+    for (const id of fresh) story.acknowledged.add(id);
+  }
+
+  /** Senders of level `disk` wait for their answers, sometimes; then some of their events leave the rings. */
+  async #commit(): Promise<void> {
+    const rings = this.#rings;
+    if (rings === undefined) return;
+    rings.commit();
+    for (let tries = 0; this.#dice.next() < 0.8 && !rings.isQuiet && tries < 20; tries++) await this.#wait(5);
+    if (this.#dice.next() < 0.6) rings.giveBack(this.#dice);
+  }
+
+  /** Takes some out of each stream; some of those that are on their way are delivered, or set aside anew. */
+  async #replay(): Promise<void> {
+    for (let stream = 0; stream < streams; stream++) {
+      const cursor = this.#queue.dlq.cursor(stream);
+      const inFlight = this.#inFlight[stream] as InFlight[];
+      if (await cursor.load()) {
+        for (let left = this.#dice.below(12); left > 0 && cursor.next(); left--) {
+          const event = this.#queue.current(stream);
+          inFlight.push({ id: numberOf(event, this.#story), event, position: cursor.position });
+        }
+      }
+      const arriving = this.#dice.next() < 0.5 ? inFlight.length : this.#dice.below(inFlight.length + 1);
+      for (let left = arriving; left > 0 && this.#arrives(inFlight[0] as InFlight, stream); left--) inFlight.shift();
+    }
+    // The checkpoint is written, and segments go, before the next thing happens.
+    if (this.#dice.next() < 0.4) await this.#wait(checkpointMs + 10);
+  }
+
+  /** False: it could not be set aside anew. */
+  #arrives({ id, event, position }: InFlight, stream: number): boolean {
+    if (!comesBack(id)) this.#story.done.add(id);
+    else if (
+      this.#queue.offer({ ...event, reason: attempted(id).reason, attempts: attempted(id).attempts }) !== Appended.ok
+    )
+      return false;
+    this.#queue.dlq.checkpoint(stream, position);
+    return true;
+  }
+
+  /** An operator throws away the dead letters of a stream, or sends all again. */
+  async #workOnLetters(): Promise<void> {
+    const isPurge = this.#dice.next() < 0.5;
+    const { next, done } = this.#story;
+    for (let stream = 0; stream < streams; stream++) {
+      const { dlq } = this.#queue;
+      // Whoever waits for a window gets one.
+      dlq.cursor(stream).release();
+    }
+    if (isPurge) for (let id = 0; id < next; id++) if (isDead(id) && id % streams === 0) done.add(id);
+    const work = {
+      filter: isPurge ? { reasons: [Reason.rejected], streams: ['orders'] } : {},
+      ...(isPurge ? {} : { replay: {} }),
+      isStopped: () => false,
+      onProgress: () => undefined,
+      onGone: () => undefined,
+    };
+    await this.#queue.dlq.deadLetters.run(work).catch((error: unknown) => {
+      const isOfTheDisk = isOrdered(error) || /^dlq_(unwritable|full)$/.test((error as { code?: string }).code ?? '');
+      if (!isOfTheDisk) throw error;
     });
-  await time.pass(startMs + hangMs, () => isOver);
-  if (isOver) await look;
-  else broken.push('the opening hangs');
-  return broken;
-}
-
-async function judge(
-  disk: ModelDisk,
-  plan: LifePlan,
-  time: VirtualTime,
-  story: Story,
-  broken: string[],
-): Promise<void> {
-  const queue = await open(disk, plan, time);
-  const holdings = queue.dlq.holdings(undefined);
-  const events = await queue.replay();
-  const lookedAt: Story = { ...story, broken };
-  const there = new Set(events.map((event) => numberOf(event, lookedAt)));
-  const lost = [...story.acknowledged].filter((id) => !there.has(id) && !story.done.has(id));
-  if (lost.length > 0) broken.push(`lost: ${lost.slice(0, 8).join(' ')}`);
-  const damaged = queue.reported('damaged_events').reduce((sum, report) => sum + Number(report['events']), 0);
-  if (holdings.spilled !== events.length + damaged) {
-    broken.push(`it counted ${holdings.spilled} spills and gave ${events.length}`);
   }
-  if (holdings.dead < story.deadAcknowledged.size) {
-    broken.push(`${holdings.dead} of ${story.deadAcknowledged.size} dead letters`);
-  }
-  // It goes on: what is appended now is there for the next one.
-  queue.checkpoint();
-  const last = story.next + 1 + (story.next % 11 === 4 ? 1 : 0);
-  if (queue.offer(attempted(last)) !== Appended.ok) broken.push('it takes nothing');
-  if (!(await queue.dlq.close())) broken.push('it does not close');
-  const after = disk.afterPowerCut('nothing', new RandomSequence(1));
-  const leftovers = [...after.keys()].filter((path) => path.endsWith('.tmp'));
-  if (leftovers.length > 0) broken.push(`left behind: ${leftovers.join(' ')}`);
-  const next = await open(new ModelDisk(after, new RandomSequence(1)), plan, time);
-  const kept = (await next.replay()).map((event) => numberOf(event, { ...lookedAt, next: last + 1 }));
-  if (kept.length !== 1 || kept[0] !== last) broken.push(`the next one finds ${kept.length} events instead of 1`);
-  await next.dlq.close();
-}
-
-/** The number of an event that is as it was appended. */
-function numberOf(event: Event, { next, broken }: Pick<Story, 'next' | 'broken'>): number {
-  const id = Number(event.data.split(':')[0]);
-  const expected = id < next ? attempted(id) : undefined;
-  const same = (Object.keys(event) as (keyof Event)[]).every((field) => event[field] === expected?.[field]);
-  if (!same) broken.push(`altered: ${JSON.stringify(event).slice(0, 120)}`);
-  return id;
 }

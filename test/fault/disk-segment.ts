@@ -2,7 +2,8 @@
 import { Kind } from '../../src/dlq/layout.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import { VirtualTime } from '../deliver/virtual-time.ts';
-import { attempted, directory, emptyStory, isDead, offer, open, type Story, startMs } from './disk-life.ts';
+import { attempted, emptyStory, isDead, type Story } from './disk-events.ts';
+import { directory, offer, open, startMs } from './disk-life.ts';
 import { ModelDisk } from './model-disk.ts';
 
 /** A segment of spills of about so many bytes, and what is known of them. */
@@ -23,7 +24,7 @@ export async function segmentOf(
 }
 
 async function fill(disk: ModelDisk, length: number, time: VirtualTime, story: Story): Promise<void> {
-  const queue = await open(disk, { seed: length, fsync: { kind: 'each' }, turns: 0 }, time);
+  const queue = await open(disk, { seed: length, fsync: { kind: 'each' } }, time);
   for (let bytes = 200; bytes < length; story.next++) {
     const event = attempted(story.next);
     if (isDead(story.next) || event.stream !== 0 || event.data.length > 200) continue;

@@ -1,6 +1,6 @@
 /** What a campaign against the DLQ must have found: nothing, in enough cases. Test processes only. */
 import type { Test } from 'tap';
-import type { Findings } from './disk-campaigns.ts';
+import type { Findings } from './disk-findings.ts';
 
 export const seed = Number(process.env['SEED'] ?? 20_261_125);
 

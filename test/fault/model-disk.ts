@@ -19,6 +19,8 @@ export interface DiskFault {
   readonly step: number;
   /** All calls from there on fail. */
   readonly isLasting: boolean;
+  /** Only these calls fail, as the trace has them; absent: all do. */
+  readonly calls?: readonly string[];
 }
 
 /** What a disk holds when it is mounted: files by their paths. */
@@ -39,7 +41,11 @@ export class ModelDisk implements Files {
   /** The process is gone: no call ever returns. */
   isCrashed = false;
   fault: DiskFault | undefined;
-  /** By call, what it was: to aim faults at. Only while it is kept. */
+  /** Told of each call before it is made: what the disk holds is what a crash at this moment leaves. */
+  onStep: ((step: number) => void) | undefined;
+  /** Files that cannot be read: wherever they are renamed to, their bytes stay bad. */
+  readonly #badFiles = new Set<ModelFile>();
+  /** By call, what it was: to aim faults at. */
   readonly trace: string[] = [];
   readonly #random: RandomSequence;
   readonly #names = new Map<string, ModelFile>();
@@ -50,6 +56,12 @@ export class ModelDisk implements Files {
     this.#random = random;
     for (const [path, bytes] of image) this.#names.set(path, new ModelFile(bytes));
     this.#durableNames = new Map(this.#names);
+  }
+
+  /** From now on no byte of this file can be read. What is left of it after the process ends is as it was. */
+  spoil(path: string): void {
+    const file = this.#names.get(path);
+    if (file !== undefined) this.#badFiles.add(file);
   }
 
   /** What a killed process leaves: the kernel has all that was written. */
@@ -135,6 +147,7 @@ export class ModelDisk implements Files {
       },
       read: async (buffer, offset, length, position) => {
         await this.#step('read');
+        if (this.#badFiles.has(file)) throw failure('EIO');
         return file.read(buffer, offset, length, position);
       },
       size: async () => {
@@ -166,9 +179,11 @@ export class ModelDisk implements Files {
     if (this.isCrashed) return never();
     this.steps++;
     this.trace.push(call);
+    this.onStep?.(this.steps);
     const { fault } = this;
     if (fault === undefined || this.steps < fault.step) return undefined;
-    const isDue = fault.isLasting || (fault.kind === 'short' ? this.fired === 0 : this.steps === fault.step);
+    if (fault.calls !== undefined && !fault.calls.includes(call)) return undefined;
+    const isDue = fault.isLasting || (isFirstOfKind(fault) ? this.fired === 0 : this.steps === fault.step);
     if (!isDue || (fault.kind === 'short' && call !== 'write')) return undefined;
     this.fired++;
     if (fault.kind === 'short') return true;
@@ -201,6 +216,11 @@ function keptChanges(changes: readonly NameChange[], how: PowerCut, random: Rand
   if (how === 'prefix') return changes.slice(0, at);
   if (how === 'suffix') return changes.slice(at);
   return changes.filter(() => random.next() < 0.5);
+}
+
+/** It waits for a call that it can strike. */
+function isFirstOfKind({ kind, calls }: DiskFault): boolean {
+  return kind === 'short' || calls !== undefined;
 }
 
 function failure(code: string): Error {

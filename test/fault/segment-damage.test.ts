@@ -4,7 +4,9 @@ import { heapMemory, segmentHeaderBytes } from '../../src/dlq/layout.ts';
 import { SegmentReader } from '../../src/dlq/reader.ts';
 import type { OpenFile } from '../../src/edges/files.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
-import { emptyStory, inspect, live } from './disk-life.ts';
+import { emptyStory } from './disk-events.ts';
+import { inspect } from './disk-inspection.ts';
+import { openOn } from './disk-openings.ts';
 import { segmentOf } from './disk-segment.ts';
 import { type Image, ModelDisk } from './model-disk.ts';
 
@@ -82,7 +84,7 @@ t.test(
       const readable = whole.filter(([position, size]) => position + size <= length).length;
       const acknowledged = new Set([...story.acknowledged].sort((a, b) => a - b).slice(0, readable));
       const image: Image = new Map([[path, bytes.slice(0, length)]]);
-      const broken = await inspect(image, { ...story, acknowledged }, length);
+      const broken = await inspect(image, { ...story, acknowledged }, length, { hasSafeCheckpoints: true });
       if (broken.length > 0) wrong.push(`cut at ${length}: ${broken[0]}`);
     }
     t.strictSame(wrong, []);
@@ -108,7 +110,7 @@ t.test(
       }
       injected += hits.length;
       const disk = new ModelDisk(new Map([[path, damaged]]), dice);
-      await live(disk, { seed: round, fsync: { kind: 'each' }, turns: 0, reads: true }, emptyStory());
+      await openOn(disk, { seed: round, fsync: { kind: 'each' } }, emptyStory(), false);
       wrong.push(...kept(disk.afterKill(), path, damaged, hits, round));
     }
     t.strictSame(wrong, []);
