@@ -17,27 +17,34 @@ const planOf = (directory: string): Campaign => ({
   places: [{ directory }, { directory }],
 });
 
-t.test('a process that is killed at any time, or at any step of its work, loses nothing that was on disk', async (t) => {
-  t.comment(`SEED=${seed}`);
-  const directory = temporaryDirectory(t);
-  const report = await campaign(planOf(directory));
-  t.comment(JSON.stringify({ ...report, struck: [...report.struck] }));
-  t.strictSame(report.broken, [], 'nothing lost, altered, repeated though covered, or left behind; every start succeeds');
-  t.equal(report.altered, 0);
-  t.ok(report.kills >= kills, `${report.kills} kills`);
-  t.ok(report.acknowledged > 20 * kills, `${report.acknowledged} events were on disk`);
-  t.ok(report.delivered > 20 * kills, `${report.delivered} were delivered`);
-  t.ok(report.duplicates > 0, `${report.duplicates} again: kills met what was not covered`);
-  t.ok(report.duplicates <= kills * report.uncoveredMost, 'at most what was in flight at each kill');
-  t.ok(report.killsInStarts > kills / 50, `${report.killsInStarts} kills of a start`);
-  const struck = [...report.struck.values()].reduce((sum, times) => sum + times, 0);
-  t.ok(struck > kills / 6, `${struck} died at a failpoint`);
-  for (const [steps, points] of Object.entries({ inSeal, inCheckpoint, inUnlink, inJournal })) {
-    const times = points.reduce((sum, point) => sum + (report.struck.get(point.join(' ')) ?? 0), 0);
-    t.ok(times > 0, `${times} of them ${steps}`);
-  }
-  t.strictSame(readdirSync(directory), []);
-});
+t.test(
+  'a process that is killed at any time, or at any step of its work, loses nothing that was on disk',
+  async (t) => {
+    t.comment(`SEED=${seed}`);
+    const directory = temporaryDirectory(t);
+    const report = await campaign(planOf(directory));
+    t.comment(JSON.stringify({ ...report, struck: [...report.struck] }));
+    t.strictSame(
+      report.broken,
+      [],
+      'nothing lost, altered, repeated though covered, or left behind; every start succeeds',
+    );
+    t.equal(report.altered, 0);
+    t.ok(report.kills >= kills, `${report.kills} kills`);
+    t.ok(report.acknowledged > 20 * kills, `${report.acknowledged} events were on disk`);
+    t.ok(report.delivered > 20 * kills, `${report.delivered} were delivered`);
+    t.ok(report.duplicates > 0, `${report.duplicates} again: kills met what was not covered`);
+    t.ok(report.duplicates <= kills * report.uncoveredMost, 'at most what was in flight at each kill');
+    t.ok(report.killsInStarts > kills / 50, `${report.killsInStarts} kills of a start`);
+    const struck = [...report.struck.values()].reduce((sum, times) => sum + times, 0);
+    t.ok(struck > kills / 6, `${struck} died at a failpoint`);
+    for (const [steps, points] of Object.entries({ inSeal, inCheckpoint, inUnlink, inJournal })) {
+      const times = points.reduce((sum, point) => sum + (report.struck.get(point.join(' ')) ?? 0), 0);
+      t.ok(times > 0, `${times} of them ${steps}`);
+    }
+    t.strictSame(readdirSync(directory), []);
+  },
+);
 
 t.test('what is said to be on disk and is not, is missed after a few kills: the check can fail', async (t) => {
   const report = await campaign({ ...planOf(temporaryDirectory(t)), aimed: 0, promisesEarly: true });

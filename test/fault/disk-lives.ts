@@ -62,12 +62,17 @@ export interface CampaignReport {
 
 const child = fileURLToPath(new URL('./doomed-life.js', import.meta.url));
 const killsPerGenerationDefault = 20;
-/** A life that is to die at a random moment does so within this, from the moment at which it begins to open the DLQ. */
-const lifeMsMost = 100;
-/** Many die while they open it. */
+/**
+ * Lives are measured by what they have done, so that they do as much on a busy machine: a life says so many lines at most, once it
+ * has opened the DLQ, and dies so long after the last of them.
+ */
+const linesMost = 600;
+const delayMsMost = 3;
+/** Many die while they open it, within so long. */
+const diesInStart = 0.15;
 const startMsMost = 12;
-/** A life that does not come by its failpoint is ended after this. */
-const aimedLifeMsMost = 150;
+/** A life that has nothing more to say is ended after this. */
+const silenceMsMost = 2_000;
 /** No start takes longer, however busy the machine is. */
 const openMsMost = 5_000;
 
@@ -140,10 +145,15 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
   };
   for (let kill = 0; kill < kills; kill++) {
     const aim = dice.next() < plan.aimed ? plan.failpoints[dice.below(plan.failpoints.length)] : undefined;
-    const aimed = aim && { call: aim[0], at: aim[1], nth: 1 + dice.below(3) };
-    const first = { seed: dice.below(2 ** 31), first: oracle.next, work: plan.work };
-    const killMs = aim === undefined ? dice.next() * (dice.next() < 0.2 ? startMsMost : lifeMsMost) : aimedLifeMsMost;
-    await oneLife({ ...common, ...first, ...(aimed === undefined ? {} : { failpoint: aimed }) }, oracle, killMs);
+    const failpoint = aim && { call: aim[0], at: aim[1], nth: 1 + dice.below(3) };
+    const isInStart = aim === undefined && dice.next() < diesInStart;
+    const death: Death = {
+      ...(isInStart ? { startMs: dice.next() * startMsMost } : {}),
+      lines: aim === undefined ? dice.below(linesMost) : linesMost,
+      delayMs: dice.next() * delayMsMost,
+    };
+    const own = { seed: dice.below(2 ** 31), first: oracle.next, work: plan.work };
+    await oneLife({ ...common, ...own, ...(failpoint === undefined ? {} : { failpoint }) }, oracle, death);
     tally.killed(oracle, aim?.join(' '));
     await cut?.();
   }
@@ -154,8 +164,17 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
   rmSync(join(directory, '..'), { recursive: true });
 }
 
-/** Runs one life to its end. `killMs`: from the moment at which it opens the DLQ, or is open if it is to die at a failpoint. */
-async function oneLife(plan: LifePlan, oracle: LifeOracle, killMs: number | undefined): Promise<void> {
+/** When a life dies, if it does not come by its failpoint before. */
+interface Death {
+  /** From the moment at which it begins to open the DLQ; absent: it may open it. */
+  readonly startMs?: number;
+  /** Lines that it says once the DLQ is open, and how long it lives after that. */
+  readonly lines: number;
+  readonly delayMs: number;
+}
+
+/** Runs one life to its end; without a death it must end in order, by itself. */
+async function oneLife(plan: LifePlan, oracle: LifeOracle, death: Death | undefined): Promise<void> {
   oracle.begin();
   const process_ = spawn(process.execPath, [child, JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const kill = (): void => void process_.kill('SIGKILL');
@@ -168,14 +187,17 @@ async function oneLife(plan: LifePlan, oracle: LifeOracle, killMs: number | unde
     oracle.endedBy(`it was not open after ${openMsMost} ms`);
     kill();
   };
-  const isAimed = plan.failpoint !== undefined || killMs === undefined;
+  let lines = 0;
   createInterface({ input: process_.stdout }).on('line', (line) => {
-    if (line === 'b') within(isAimed ? openMsMost : (killMs ?? 0), isAimed ? hangs : kill);
-    else if (line.startsWith('r ') && isAimed) {
-      clearTimeout(timer);
-      if (killMs !== undefined) within(killMs, kill);
-    }
     oracle.take(line);
+    if (line === 'b') {
+      if (death?.startMs === undefined) within(openMsMost, hangs);
+      else within(death.startMs, kill);
+    } else if (oracle.isOpen && death?.startMs === undefined) {
+      if (lines === 0) clearTimeout(timer);
+      if (death !== undefined && lines === 0) within(silenceMsMost, kill);
+      if (lines++ === death?.lines) within(death.delayMs, kill);
+    }
   });
   let stderr = '';
   process_.stderr.setEncoding('utf8').on('data', (text: string) => {

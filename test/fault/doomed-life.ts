@@ -147,13 +147,15 @@ async function burst(queue: Queue, logs: DurableLogs, events: number, kinds: 'al
   if (appended.length > 0) say(`w ${appended.join(' ')}`);
 }
 
-/** Takes some out of a stream's spills. Of those that come for the first time some are not delivered, but appended anew. */
-async function replay(queue: Queue, stream: number, events: number, mayMove: boolean): Promise<number> {
+/**
+ * Takes some out of a stream's spills; false: there are none. Of those that come for the first time some are not delivered, but
+ * appended anew.
+ */
+async function replay(queue: Queue, stream: number, events: number, mayMove: boolean): Promise<boolean> {
   const cursor = queue.dlq.cursor(stream);
-  if (!(await cursor.load())) return 0;
+  if (!(await cursor.load())) return false;
   const said: string[] = [];
-  let taken = 0;
-  for (; taken < events && cursor.next(); taken++) {
+  for (let left = events; left > 0 && cursor.next(); left--) {
     const event = queue.current(stream);
     const [id, place] = [idOf(event), `${stream} ${cursor.position}`];
     if (!mayMove || id % 7 !== 1 || event.attempts > 0) {
@@ -169,7 +171,7 @@ async function replay(queue: Queue, stream: number, events: number, mayMove: boo
   }
   say(...said);
   queue.dlq.checkpoint(stream, cursor.position);
-  return taken;
+  return true;
 }
 
 /** A ring gives back its oldest: delivered, or, some of them, moved to the DLQ. */
@@ -218,7 +220,7 @@ const { queue, logs } = await openQueue();
 if (plan.work === 'all') await liveAll(queue, logs);
 else if (plan.work === 'replay') await liveReplaying(queue, logs);
 for (let stream = 0; stream < streamNames.length; stream++) {
-  while ((await replay(queue, stream, Number.POSITIVE_INFINITY, false)) > 0);
+  while (await replay(queue, stream, Number.POSITIVE_INFINITY, false));
 }
 await queue.close();
 say('e');
