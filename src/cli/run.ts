@@ -48,6 +48,8 @@ async function run(options: RunOptions): Promise<void> {
   } finally {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
   }
+  // All is closed. A stdout that nobody reads would keep the process for ever, and with it whoever waits for its end.
+  process.exit(0);
 }
 
 async function runDaemon(options: RunOptions, embeddedStateDir: string | undefined): Promise<void> {
