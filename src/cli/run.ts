@@ -47,9 +47,10 @@ async function run(options: RunOptions): Promise<void> {
     await runDaemon(options, embedded ? (options.stateDir ?? temporary) : undefined);
   } finally {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+    // All is closed, and the log has had its time. A stdout that nobody reads would keep the process for ever. What was thrown
+    // is reported before: it sets the exit code.
+    setImmediate(() => process.exit());
   }
-  // All is closed. A stdout that nobody reads would keep the process for ever, and with it whoever waits for its end.
-  process.exit(0);
 }
 
 async function runDaemon(options: RunOptions, embeddedStateDir: string | undefined): Promise<void> {

@@ -51,7 +51,8 @@ export interface CampaignReport {
   readonly delivered: number;
   readonly altered: number;
   readonly duplicates: number;
-  /** Of one life, most events that it had handled and that nothing covered. */
+  /** Events that lives had handled, and nothing covered, at their kills; and the most of one. */
+  readonly uncovered: number;
   readonly uncoveredMost: number;
   readonly slowestOpenMs: number;
   /** What must never be, with the seed of the generation. */
@@ -108,6 +109,7 @@ class Tally {
       delivered: sum(({ delivered }) => delivered),
       altered: sum(({ altered }) => altered),
       duplicates: sum(({ duplicates }) => duplicates),
+      uncovered: sum(({ uncovered }) => uncovered),
       uncoveredMost: most(({ uncoveredMost }) => uncoveredMost),
       slowestOpenMs: most(({ slowestOpenMs }) => slowestOpenMs),
       broken,

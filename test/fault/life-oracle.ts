@@ -27,7 +27,8 @@ export class LifeOracle {
   altered = 0;
   /** Deliveries of events that were delivered before. */
   duplicates = 0;
-  /** Of one life: most events that were handled, and not covered at its kill. */
+  /** Events that lives had handled, and nothing covered, at their kills; and the most of one. */
+  uncovered = 0;
   uncoveredMost = 0;
   slowestOpenMs = 0;
   /** This life has opened its DLQ; it has struck at its failpoint; it has closed in order. */
@@ -106,6 +107,7 @@ export class LifeOracle {
       for (const { id } of handled) this.#again.set(id, (this.#again.get(id) ?? 0) + 1);
       uncovered += handled.length;
     }
+    this.uncovered += uncovered;
     this.uncoveredMost = Math.max(this.uncoveredMost, uncovered);
     this.#handled = new Map();
   }
