@@ -73,7 +73,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   await main(process.argv.slice(2));
 } catch (error) {
-  const code = report(error);
+  process.exitCode = report(error);
   // A failed command may have left a socket open: leave, but not before a pipe has taken what was printed.
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
+  process.stdout.write('', () => process.stderr.write('', () => process.exit()));
 }

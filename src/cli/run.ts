@@ -47,6 +47,9 @@ async function run(options: RunOptions): Promise<void> {
     await runDaemon(options, embedded ? (options.stateDir ?? temporary) : undefined);
   } finally {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
+    // All is closed, and the log has had its time. A stdout that nobody reads would keep the process for ever. What was thrown
+    // is reported before: it sets the exit code.
+    setImmediate(() => process.exit());
   }
 }
 

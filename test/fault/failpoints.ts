@@ -1,0 +1,55 @@
+/**
+ * Where in its work with files the DLQ is killed by name: for the campaigns of kills and power cuts. Calls are those of
+ * doomed-files.ts; a campaign that never comes by one of them fails.
+ */
+import type { Campaign } from './disk-lives.ts';
+
+type Failpoints = Campaign['failpoints'];
+
+/** A segment is full, or its reader has caught up: it is synced and closed, and the next one begun. */
+export const inSeal: Failpoints = [
+  ['sync spill', 'before'],
+  ['sync spill', 'after'],
+  ['close spill', 'before'],
+  ['close spill', 'after'],
+  ['create spill', 'after'],
+  ['write spill', 'half'],
+  ['sync names', 'after'],
+];
+
+/** Written, synced, renamed, its name synced. */
+export const inCheckpoint: Failpoints = [
+  ['create checkpoint', 'after'],
+  ['write checkpoint', 'half'],
+  ['sync checkpoint', 'before'],
+  ['rename checkpoint', 'before'],
+  ['rename checkpoint', 'after'],
+  ['sync checkpoint names', 'before'],
+  ['sync checkpoint names', 'after'],
+];
+
+export const inUnlink: Failpoints = [
+  ['unlink spill', 'before'],
+  ['unlink spill', 'after'],
+  ['unlink journal', 'before'],
+  ['unlink journal', 'after'],
+];
+
+export const inJournal: Failpoints = [
+  ['write marks', 'before'],
+  ['write marks', 'half'],
+  ['write marks', 'after'],
+  ['create journal', 'after'],
+  ['write journal', 'half'],
+  ['sync journal', 'before'],
+  ['sync journal', 'after'],
+  ['close journal', 'after'],
+];
+
+/** Of what a torn write left. */
+export const inRecovery: Failpoints = [
+  ['write quarantine', 'half'],
+  ['rename quarantine', 'before'],
+  ['truncate spill', 'before'],
+  ['truncate spill', 'after'],
+];

@@ -1,0 +1,40 @@
+import t from 'tap';
+import { temporaryDirectory } from '../dlq/queue.ts';
+import { type Campaign, campaign } from './disk-lives.ts';
+import { inCheckpoint, inJournal, inRecovery, inSeal, inUnlink } from './failpoints.ts';
+
+/** As many again die at random moments: disk-kills.test.ts. */
+const kills = 150;
+const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+
+const planOf = (directory: string): Campaign => ({
+  seed,
+  kills,
+  work: 'all',
+  fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
+  failpoints: [...inSeal, ...inCheckpoint, ...inUnlink, ...inJournal, ...inRecovery],
+  aimed: 1,
+  places: [{ directory }, { directory }],
+});
+
+t.test('a process that dies while it closes, checkpoints, removes or recovers segments leaves all that was on disk', async (t) => {
+  t.comment(`SEED=${seed}`);
+  const report = await campaign(planOf(temporaryDirectory(t)));
+  t.comment(JSON.stringify({ ...report, struck: [...report.struck] }));
+  t.strictSame(report.broken, [], 'nothing lost, altered, repeated though covered, or left behind; every start succeeds');
+  t.ok(report.kills >= kills, `${report.kills} kills`);
+  t.ok(report.acknowledged > 10 * kills, `${report.acknowledged} events were on disk`);
+  t.ok(report.duplicates <= report.uncovered, `${report.duplicates} again, of ${report.uncovered} in flight`);
+  const struck = [...report.struck.values()].reduce((sum, times) => sum + times, 0);
+  t.ok(struck > kills / 2, `${struck} died at a step of their work`);
+  for (const [steps, points] of Object.entries({ inSeal, inCheckpoint, inUnlink, inJournal })) {
+    const times = points.reduce((sum, point) => sum + (report.struck.get(point.join(' ')) ?? 0), 0);
+    t.ok(times >= 5, `${times} of them ${steps}`);
+  }
+});
+
+t.test('what is said to be on disk before it is written, is missed: the check can fail', async (t) => {
+  const early = { failpoints: [['write spill', 'before']], promisesEarly: true } as const;
+  const report = await campaign({ ...planOf(temporaryDirectory(t)), ...early, kills: 40, killsPerGeneration: 5 });
+  t.match(report.broken.join('\n'), /lost: /);
+});
