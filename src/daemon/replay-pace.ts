@@ -4,10 +4,13 @@
  * it what was delivered and how long that took.
  *
  * ```
- *   delay of what was replayed, beyond what an event needs anyway (its linger, or the least delay seen lately)
- *   0 ────────────────────────── 25 ms ────────── 50 ms ───────▶
- *     grows by 1/16, or doubles    │     stays      │ shrinks by 1/4
+ *   delay of what was replayed
+ *   0 ─────────────── linger, or least + 25 ms ─── linger + 20 ms, or least + 50 ms ──▶   the later one of each; least: seen lately
+ *     grows by 1/16, or doubles    │             stays            │   shrinks by 1/4
  * ```
+ * Lanes send what was replayed without lingering for long, and live events with it: so the queue may last as long as a live
+ * event would linger without it, and those are hardly later for it.
+ *
  * It doubles while it is smaller than it was when it last shrank: a delay is known only when it has passed, and a window that
  * went on doubling for so long would end at twice of what it should be.
  *
@@ -22,9 +25,12 @@ import { assert } from '../base/assert.ts';
 /** What it begins with, and the least that it comes down to, so that a slow destination is still tried. */
 export const windowBytesMin = 64 * 1024;
 
-/** Beyond what an event needs anyway: it grows below the first and shrinks above the second. In ms. */
+/** Beyond the least delay: it grows below the first and shrinks above the second, in ms. */
 const growBelowMs = 25;
 export const shrinkAboveMs = 50;
+
+/** Beyond the linger it shrinks, in ms. */
+const lateMs = 20;
 
 const periodMs = 10_000;
 
@@ -58,13 +64,14 @@ export class ReplayPace {
     const delayMs = nowMs - sentMs;
     this.#leastMs = Math.min(this.#leastMs, delayMs);
     if (nowMs - this.#periodStartMs >= periodMs) this.#beginPeriod(nowMs);
-    const neededMs = Math.max(this.#lingerMs, Math.min(this.#leastMs, this.#leastBeforeMs));
+    const neededMs = Math.min(this.#leastMs, this.#leastBeforeMs);
     const openAfterMs = this.#openAfterMs;
-    if (delayMs < Math.min(neededMs + growBelowMs, openAfterMs / 2)) {
+    if (delayMs < Math.min(Math.max(this.#lingerMs, neededMs + growBelowMs), openAfterMs / 2)) {
       this.#set(this.#windowBytes + bytes * this.#growth(delayMs));
     }
     // What was on its way when it shrank says nothing of the smaller window.
-    if (delayMs > Math.min(neededMs + shrinkAboveMs, (3 / 4) * openAfterMs) && sentMs > this.#changedMs) {
+    const lateAtMs = Math.max(this.#lingerMs + lateMs, neededMs + shrinkAboveMs);
+    if (delayMs > Math.min(lateAtMs, (3 / 4) * openAfterMs) && sentMs > this.#changedMs) {
       this.#set(this.#windowBytes * (3 / 4));
       this.#knownBytes = this.#windowBytes;
       this.#changedMs = nowMs;

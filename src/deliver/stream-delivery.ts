@@ -25,7 +25,7 @@ import { type RecordSink, taken } from '../batch/record-sink.ts';
 import { ShardRanges } from '../batch/shard-ranges.ts';
 import type { Wire } from '../batch/wire.ts';
 import type { RecordAnswer } from '../edges/put-protocol.ts';
-import { entry, flagHashKey, SetAside } from '../ring/layout.ts';
+import { entry, flagHashKey, flagReplayed, SetAside } from '../ring/layout.ts';
 import type { DeliveryContext } from './context.ts';
 import { ShardLimiter } from './limiter.ts';
 import { isThrottled } from './outcome.ts';
@@ -42,6 +42,13 @@ const tryOnMs = 1_000;
 
 /** Events that are brought from outlets or retries in one turn: some milliseconds of work. */
 const turnEventsMax = 8_192;
+
+/**
+ * Longest that events from the DLQ linger: they come in crowds, and replay brings as many as it may have on their way. With the
+ * linger of live events it would wait most of the time for what it sent, and use a quarter of what the destination takes; each
+ * request costs 1 ms of CPU time, so it is not shorter. Live events that share their batch leave with them.
+ */
+const replayedLingerMsMax = 25;
 
 /** Records that are sent again because Kinesis refused them alone. */
 const recordRetries = { part: 0.1, floorPerSecond: 20, windowMs: 10_000 };
@@ -70,6 +77,9 @@ export class StreamDelivery implements RecordSink {
   #groupNext = 0;
   /** When the oldest event came that is in an aggregate or in the building batch; Infinity: none. */
   #openedMs = Number.POSITIVE_INFINITY;
+  /** When that is to leave at the latest. */
+  #flushMs = Number.POSITIVE_INFINITY;
+  readonly #replayedLingerMs: number;
   #remapDue = false;
   /** So many requests were answered. */
   #answers = 0;
@@ -83,6 +93,7 @@ export class StreamDelivery implements RecordSink {
     this.#ctx = ctx;
     this.#wire = wire;
     this.#ordered = ctx.options.ordering === 'key';
+    this.#replayedLingerMs = Math.min(ctx.options.lingerMs, replayedLingerMsMax);
     const limiter = new ShardLimiter(
       { bytesPerSecond: shardBytesPerSecond, recordsPerSecond: shardRecordsPerSecond },
       ctx.random,
@@ -121,7 +132,16 @@ export class StreamDelivery implements RecordSink {
     if (this.#parking.isParked) return this.#parking.add(offset);
     const shard = this.#aggregator.add(offset, false);
     if (shard !== taken) this.#outlets.hold(shard, offset);
-    else if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
+    else this.#linger(offset, nowMs);
+  }
+
+  /** An event has come into an aggregate or the building batch. */
+  #linger(offset: number, nowMs: number): void {
+    if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
+    const { arena, options } = this.#ctx;
+    const isReplayed = ((arena.words[(offset + entry.key) >>> 2] as number) & flagReplayed) !== 0;
+    const flushMs = nowMs + (isReplayed ? this.#replayedLingerMs : options.lingerMs);
+    if (flushMs < this.#flushMs) this.#flushMs = flushMs;
   }
 
   /** Events have a deadline. Where order is kept they do not: they leave the ring in its order. */
@@ -180,13 +200,12 @@ export class StreamDelivery implements RecordSink {
     this.#retryDue(nowMs);
     this.#feed(nowMs);
     this.#relieve(nowMs);
-    const lingerMs = this.draining ? 0 : this.#ctx.options.lingerMs;
-    if (this.#openedMs + lingerMs <= nowMs) this.#flush();
-    return Math.min(requestsMs, this.#nextMs(nowMs, lingerMs));
+    if (this.#dueMs <= nowMs) this.#flush();
+    return Math.min(requestsMs, this.#nextMs(nowMs));
   }
 
   /** When time alone lets something go on. What waits for room, for a new map or for the guilty event has an answer lead on. */
-  #nextMs(nowMs: number, lingerMs: number): number {
+  #nextMs(nowMs: number): number {
     const hasRoom = this.#building !== undefined || this.#requests.mayBegin();
     if (this.#requests.isOpen || !hasRoom || this.#remapDue || this.#group !== undefined)
       return Number.POSITIVE_INFINITY;
@@ -195,8 +214,13 @@ export class StreamDelivery implements RecordSink {
     return Math.min(
       this.#retries.nextIsCounted() ? retryMs : Math.max(retryMs, this.#budget.nextMs(nowMs)),
       isSought ? Number.POSITIVE_INFINITY : this.#outlets.nextOpenMs(),
-      this.#openedMs + lingerMs,
+      this.#dueMs,
     );
+  }
+
+  /** When what was built so far leaves. */
+  get #dueMs(): number {
+    return this.draining ? this.#openedMs : this.#flushMs;
   }
 
   close(): void {
@@ -270,7 +294,7 @@ export class StreamDelivery implements RecordSink {
       this.#aggregator.flushOne();
     }
     this.#dispatch();
-    this.#openedMs = Number.POSITIVE_INFINITY;
+    this.#openedMs = this.#flushMs = Number.POSITIVE_INFINITY;
     return true;
   }
 
@@ -404,7 +428,7 @@ export class StreamDelivery implements RecordSink {
         const offset = group.offsets[this.#groupNext++] as number;
         const shard = this.#aggregator.add(offset, false);
         if (shard !== taken) this.#outlets.hold(shard, offset);
-        else if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
+        else this.#linger(offset, nowMs);
       }
       if (group.alone && !this.#flush()) return;
       this.#group = undefined;
@@ -441,7 +465,8 @@ export class StreamDelivery implements RecordSink {
           break;
         }
         left--;
-        this.#openedMs = nowMs - this.#ctx.options.lingerMs;
+        this.#openedMs = Math.min(this.#openedMs, nowMs);
+        this.#flushMs = nowMs;
       }
       if (this.#feedLeft) break;
     }
@@ -519,7 +544,7 @@ export class StreamDelivery implements RecordSink {
     this.#group = undefined;
     this.#feedLeft = false;
     this.#narrow = Number.POSITIVE_INFINITY;
-    this.#openedMs = Number.POSITIVE_INFINITY;
+    this.#openedMs = this.#flushMs = Number.POSITIVE_INFINITY;
     if (this.#building !== undefined) this.#requests.release(this.#building);
     this.#building = undefined;
     this.#parking.take();

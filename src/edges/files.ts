@@ -6,7 +6,7 @@
  * (`code` is ENOSPC, EIO, ...); this file never retries a failed call and never follows a symbolic link in the last element
  * of a path.
  */
-import { constants, promises } from 'node:fs';
+import { close, constants, fchmod, fdatasync, fstatSync, fsync, ftruncate, open, promises, read, write } from 'node:fs';
 import { dirname } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
 
@@ -25,7 +25,7 @@ export interface OpenFile {
   write(buffer: Uint8Array, offset: number, length: number, position: number): Promise<void>;
   /** Reads until `length` bytes are there or the file ends; resolves to how many. */
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>;
-  /** The file's length in bytes. */
+  /** The file's length in bytes when it was opened. */
   size(): Promise<number>;
   truncate(length: number): Promise<void>;
   /** fdatasync: the data, and the metadata without which it cannot be read. */
@@ -74,26 +74,27 @@ export const realFiles: Files = {
     }));
   },
   async open(path, purpose) {
-    const handle = await promises.open(path, openFlags[purpose], 0o600);
+    const file = await openDescriptor(path, openFlags[purpose]);
     try {
-      if (!(await handle.stat()).isFile()) {
-        throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' });
-      }
-      if (purpose === 'create' || purpose === 'replace') await handle.chmod(0o600);
+      // Of a file that was opened just now the system has this in memory: it asks no disk.
+      const stats = fstatSync(file);
+      if (!stats.isFile()) throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' });
+      const isEmptied = purpose === 'create' || purpose === 'replace';
+      if (isEmptied) await done((then) => fchmod(file, 0o600, then));
+      return new RealFile(file, stats.size);
     } catch (error) {
-      await handle.close();
+      await done((then) => close(file, then));
       throw error;
     }
-    return new RealFile(handle);
   },
   rename: (from, to) => promises.rename(from, to),
   unlink: (path) => promises.unlink(path),
   async syncDirectory(path) {
-    const handle = await promises.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const directory = await openDescriptor(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      await handle.sync();
+      await done((then) => fsync(directory, then));
     } finally {
-      await handle.close();
+      await done((then) => close(directory, then));
     }
   },
   async measure(path) {
@@ -123,44 +124,102 @@ async function makePrivate(path: string, makesParents: boolean): Promise<void> {
 /** What stat(2) counts blocks in, whatever the file system's own are. */
 const statBlockBytes = 512;
 
+/**
+ * A file by its descriptor: to open, read and close ten thousand segments at a start takes 0.8 s of CPU time so, and 2.0 s with
+ * Node's file handles.
+ */
 class RealFile implements OpenFile {
-  readonly #handle: promises.FileHandle;
+  readonly #file: number;
+  readonly #openedBytes: number;
+  /** Calls that the system has not answered: until then the descriptor must not become another file's. */
+  #underWay = 0;
+  #onIdle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
 
-  constructor(handle: promises.FileHandle) {
-    this.#handle = handle;
+  constructor(file: number, openedBytes: number) {
+    this.#file = file;
+    this.#openedBytes = openedBytes;
   }
 
   async write(buffer: Uint8Array, offset: number, length: number, position: number): Promise<void> {
-    for (let done = 0; done < length; ) {
-      const { bytesWritten } = await this.#handle.write(buffer, offset + done, length - done, position + done);
-      if (bytesWritten === 0) throw Object.assign(new Error('the file takes no more bytes'), { code: 'ENOSPC' });
-      done += bytesWritten;
+    for (let written = 0; written < length; ) {
+      const [from, left, at] = [offset + written, length - written, position + written];
+      const bytes = await this.#use(counted((then) => write(this.#descriptor, buffer, from, left, at, then)));
+      if (bytes === 0) throw Object.assign(new Error('the file takes no more bytes'), { code: 'ENOSPC' });
+      written += bytes;
     }
   }
 
   async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
-    let done = 0;
-    while (done < length) {
-      const { bytesRead } = await this.#handle.read(buffer, offset + done, length - done, position + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
+    let filled = 0;
+    while (filled < length) {
+      const [from, left, at] = [offset + filled, length - filled, position + filled];
+      const bytes = await this.#use(counted((then) => read(this.#descriptor, buffer, from, left, at, then)));
+      if (bytes === 0) break;
+      filled += bytes;
     }
-    return done;
+    return filled;
   }
 
   async size(): Promise<number> {
-    return (await this.#handle.stat()).size;
+    return this.#openedBytes;
   }
 
   truncate(length: number): Promise<void> {
-    return this.#handle.truncate(length);
+    return this.#use(done((then) => ftruncate(this.#descriptor, length, then)));
   }
 
   sync(): Promise<void> {
-    return this.#handle.datasync();
+    return this.#use(done((then) => fdatasync(this.#descriptor, then)));
   }
 
+  /** Waits for what is under way. */
   close(): Promise<void> {
-    return this.#handle.close();
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
+
+  async #close(): Promise<void> {
+    if (this.#underWay > 0) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    await done((then) => close(this.#file, then));
+  }
+
+  get #descriptor(): number {
+    if (this.#closing !== undefined) throw Object.assign(new Error('the file was closed'), { code: 'EBADF' });
+    return this.#file;
+  }
+
+  async #use<T>(call: Promise<T>): Promise<T> {
+    this.#underWay += 1;
+    try {
+      return await call;
+    } finally {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) this.#onIdle?.();
+    }
+  }
+}
+
+type Then = (error: NodeJS.ErrnoException | null) => void;
+type ThenWith = (error: NodeJS.ErrnoException | null, value: number) => void;
+
+function done(start: (then: Then) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+/** A number of bytes, or of a file. */
+function counted(start: (then: ThenWith) => void): Promise<number> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => (error === null ? resolve(value) : reject(error)));
+  });
+}
+
+function openDescriptor(path: string, flags: number): Promise<number> {
+  return counted((then) => open(path, flags, 0o600, then));
 }

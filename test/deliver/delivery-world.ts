@@ -25,6 +25,8 @@ export interface WorldEvent {
   readonly hashKey: bigint | undefined;
   readonly dataBytes: number;
   readonly enterMs: number;
+  /** It comes from the DLQ. */
+  readonly isReplayed?: boolean;
 }
 
 export interface World {

@@ -15,6 +15,7 @@ import {
   EntryState,
   entry,
   flagHashKey,
+  flagReplayed,
   type RingPlace,
   stateMask,
 } from '../../src/ring/layout.ts';
@@ -53,7 +54,7 @@ export class ModelRing {
   }
 
   /** False: the ring is full. Publishes nothing. */
-  write(event: WorldEvent, enteredMs: number): boolean {
+  write(event: WorldEvent, enteredMs: number, isReplayed: boolean): boolean {
     const hashKey =
       event.hashKey === undefined ? Buffer.alloc(0) : Buffer.from(event.hashKey.toString(16).padStart(32, '0'), 'hex');
     const key = Buffer.from(event.key);
@@ -62,7 +63,8 @@ export class ModelRing {
     const payload = Buffer.concat([hashKey, key, data]);
     const offset = this.producer.claim(payload.length);
     if (offset === 0) return false;
-    arena.words[(offset + entry.key) >>> 2] = key.length | (hashKey.length === 0 ? 0 : flagHashKey);
+    const flags = (hashKey.length === 0 ? 0 : flagHashKey) | (isReplayed ? flagReplayed : 0);
+    arena.words[(offset + entry.key) >>> 2] = key.length | flags;
     arena.words[(offset + entry.enteredMs) >>> 2] = enteredMs;
     arena.bytes.set(payload, offset + entry.payload);
     assert(!this.held.has(offset), 'an entry is not overwritten');

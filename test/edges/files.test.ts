@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { realFiles } from '../../src/edges/files.ts';
+
+const bytes = 4 * 1024 ** 2;
+
+/** More than the system works on at one time. */
+const calls = 64;
+
+function temporaryFile(t: Test): string {
+  const directory = mkdtempSync(join(tmpdir(), 'spillway-files-'));
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'file');
+  writeFileSync(path, Buffer.alloc(bytes, 0x78));
+  return path;
+}
+
+t.test('a file is closed when the system has answered all that was asked of it before', async (t) => {
+  const file = await realFiles.open(temporaryFile(t), 'read');
+  const buffer = Buffer.alloc(bytes);
+  let answered = 0;
+  const reads = Array.from({ length: calls }, async () => {
+    const length = await file.read(buffer, 0, bytes, 0);
+    answered += 1;
+    return length;
+  });
+  await file.close();
+  t.equal(answered, calls, "its number is nobody else's while it is read");
+  for (const length of await Promise.all(reads)) t.equal(length, bytes);
+});
+
+t.test('a closed file takes no calls, and may be closed again', async (t) => {
+  const file = await realFiles.open(temporaryFile(t), 'edit');
+  await file.close();
+  await file.close();
+  const buffer = Buffer.alloc(8);
+  await t.rejects(file.read(buffer, 0, 8, 0), { code: 'EBADF' });
+  await t.rejects(file.write(buffer, 0, 8, 0), { code: 'EBADF' });
+  await t.rejects(file.truncate(0), { code: 'EBADF' });
+  await t.rejects(file.sync(), { code: 'EBADF' });
+});
+
+t.test('what is no regular file is not opened, and leaves nothing open', async (t) => {
+  const path = temporaryFile(t);
+  await t.rejects(realFiles.open('/dev/null', 'read'), { code: 'EINVAL', message: '/dev/null is not a regular file' });
+  await t.rejects(realFiles.open(path, 'create'), { code: 'EEXIST' });
+  await t.rejects(realFiles.open(`${path}s`, 'read'), { code: 'ENOENT' });
+});
