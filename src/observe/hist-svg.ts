@@ -2,8 +2,10 @@
  * Merged latencies as charts: how each histogram is distributed up to its rarest values, and how its percentiles moved over
  * time. For `hist --svg`; pure.
  */
-import type { LatencyMerge, LatencySeries, MergedLatency } from './hist.ts';
+import type { LatencyMerge } from './hist.ts';
+import type { LatencySeries } from './hist-series.ts';
 import { durationText } from './hist-text.ts';
+import type { MergedLatency } from './merged-latency.ts';
 import { type LineChart, lineChartsSvg, type Series } from './svg.ts';
 import { type Axis, linearAxis, logAxis } from './svg-axis.ts';
 
