@@ -82,25 +82,37 @@ function isWhole(line: Buffer): boolean {
   }
 }
 
+/** By the first time in them; of files that begin in the same millisecond, the one that was written to last comes last. */
 async function oldestFirst(files: readonly string[]): Promise<string[]> {
   if (files.length < 2) return [...files];
-  const known: { readonly file: string; readonly firstMs: number }[] = [];
-  for (const file of files) known.push({ file, firstMs: await firstTimeMs(file) });
-  return known.sort((a, b) => (a.firstMs === b.firstMs ? 0 : a.firstMs - b.firstMs)).map(({ file }) => file);
+  const known: (Age & { readonly file: string })[] = [];
+  for (const file of files) known.push({ file, ...(await ageOf(file)) });
+  // What can be read only once, such as a pipe, has no age: it comes last.
+  const order = (a: number, b: number): number => (a === b ? 0 : a - b);
+  return known
+    .sort((a, b) => order(a.firstMs, b.firstMs) || order(a.writtenMs, b.writtenMs))
+    .map(({ file }) => file);
 }
 
-/** The first time in a file's first block, or when it was written where there is none; infinite for what can be read only once. */
-async function firstTimeMs(file: string): Promise<number> {
-  if (file === '-') return Number.POSITIVE_INFINITY;
+interface Age {
+  /** The first time in the file's first block, or when it was written where there is none. */
+  readonly firstMs: number;
+  readonly writtenMs: number;
+}
+
+async function ageOf(file: string): Promise<Age> {
+  const unknown = { firstMs: Number.POSITIVE_INFINITY, writtenMs: Number.POSITIVE_INFINITY };
+  if (file === '-') return unknown;
   try {
     const found = await stat(file);
-    if (!found.isFile()) return Number.POSITIVE_INFINITY;
+    if (!found.isFile()) return unknown;
+    const writtenMs = found.mtimeMs;
     for await (const block of blocksOf(file)) {
       const time = /"time":"([^"]{24})"|"__REALTIME_TIMESTAMP":"(\d{1,16})\d{3}"/.exec(block.toString('latin1'));
-      const timeMs = time?.[1] === undefined ? Number(time?.[2]) : Date.parse(time[1]);
-      return Number.isFinite(timeMs) ? timeMs : found.mtimeMs;
+      const firstMs = time?.[1] === undefined ? Number(time?.[2]) : Date.parse(time[1]);
+      return { firstMs: Number.isFinite(firstMs) ? firstMs : writtenMs, writtenMs };
     }
-    return found.mtimeMs;
+    return { firstMs: writtenMs, writtenMs };
   } catch (cause) {
     failed('read', file, cause);
   }
