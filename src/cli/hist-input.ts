@@ -109,6 +109,8 @@ async function ageOf(file: string): Promise<Age> {
     const writtenMs = found.mtimeMs;
     for await (const block of blocksOf(file)) {
       const time = /"time":"([^"]{24})"|"__REALTIME_TIMESTAMP":"(\d{1,16})\d{3}"/.exec(block.toString('latin1'));
+      // A hole, as a truncation leaves it.
+      if (time === null && block.at(-1) === 0) continue;
       const firstMs = time?.[1] === undefined ? Number(time?.[2]) : Date.parse(time[1]);
       return { firstMs: Number.isFinite(firstMs) ? firstMs : writtenMs, writtenMs };
     }

@@ -63,17 +63,23 @@ export class HdrDecoder {
     this.highestValueUs = 0;
   }
 
+  /** Local variables throughout: this loop runs over every byte of every histogram of a log. */
   #readCounts(inflated: Buffer): void {
+    const indexes = this.#indexes;
+    const counts = this.#counts;
+    const end = inflated.length;
     let position = headerLength;
     let index = 0;
-    while (position < inflated.length) {
+    let entries = 0;
+    let total = 0;
+    while (position < end) {
       let zigzag = inflated[position++] as number;
       if (zigzag >= 0x80) {
         zigzag &= 0x7f;
         let scale = 0x80;
         for (let length = 2; ; length++) {
-          const byte = inflated[position++];
-          if (byte === undefined) throw new Error('a number that is cut off');
+          if (position >= end) throw new Error('a number that is cut off');
+          const byte = inflated[position++] as number;
           // The ninth byte carries eight bits and no continuation mark.
           zigzag += (length === numberBytesMax ? byte : byte & 0x7f) * scale;
           if (byte < 0x80 || length === numberBytesMax) break;
@@ -83,20 +89,21 @@ export class HdrDecoder {
       }
       if ((zigzag & 1) === 1) {
         index += (zigzag + 1) / 2;
-      } else {
-        if (zigzag > 0) this.#add(index, zigzag / 2);
-        index++;
+        continue;
       }
+      if (zigzag > 0) {
+        if (index >= indexCount) throw new Error('a value beyond one hour');
+        const count = zigzag / 2;
+        indexes[entries] = index;
+        counts[entries] = count;
+        entries++;
+        total += count;
+      }
+      index++;
     }
-    if (this.#length > 0) this.highestValueUs = lowestAt(this.#indexes[this.#length - 1] as number);
-  }
-
-  #add(index: number, count: number): void {
-    if (index >= indexCount) throw new Error('a value beyond one hour');
-    this.#indexes[this.#length] = index;
-    this.#counts[this.#length] = count;
-    this.#length++;
-    this.total += count;
+    this.#length = entries;
+    this.total = total;
+    if (entries > 0) this.highestValueUs = lowestAt(indexes[entries - 1] as number);
   }
 
   #inflate(text: string): Buffer {
@@ -122,8 +129,8 @@ function inflate(compressed: Buffer): Buffer {
   if ((inflated.readInt32BE(0) & cookieMask) !== inflatedCookie) throw new Error('no V2 cookie inside');
   if (inflated.readInt32BE(4) !== inflated.length - headerLength) throw new Error('its counts are cut off');
   const digits = inflated.readInt32BE(12);
-  const lowest = Number(inflated.readBigInt64BE(16));
-  const highest = Number(inflated.readBigInt64BE(24));
+  const lowest = inflated.readInt32BE(16) * 2 ** 32 + inflated.readUInt32BE(20);
+  const highest = inflated.readInt32BE(24) * 2 ** 32 + inflated.readUInt32BE(28);
   if (digits !== significantDigits || lowest !== lowestUs || highest !== highestUs) {
     throw new Error(`its layout is ${lowest}..${highest} at ${digits} digits`);
   }

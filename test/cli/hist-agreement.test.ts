@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -74,7 +74,7 @@ function rotated(log: string, next: () => number): Buffer[] {
     const lineStart = log.lastIndexOf('\n', Math.max(0, from - 3_000)) + 1;
     const overlaps = index > 0 && next() < 0.4;
     const bytes = Buffer.from(log.slice(overlaps ? lineStart : from, to));
-    if (index === parts.length - 1) return Buffer.concat([Buffer.alloc(1 + Math.floor(next() * 300_000)), bytes]);
+    if (index === parts.length - 1) return Buffer.concat([Buffer.alloc(1 + Math.floor(next() * 600_000)), bytes]);
     return next() < 0.5 ? gzipSync(bytes) : bytes;
   });
 }
@@ -100,6 +100,8 @@ t.test('ten lanes, three kills and a rotation that cuts and doubles lines: the p
     const files = rotated(log, next).map((bytes, index) => {
       const path = join(folder, `${round}-${index}`);
       writeFileSync(path, bytes);
+      // Rotations are hours apart.
+      utimesSync(path, 3_600 * index, 3_600 * index);
       return { path, place: next() };
     });
     const shuffled = files.sort((a, b) => a.place - b.place).map(({ path }) => path);
