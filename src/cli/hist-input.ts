@@ -89,9 +89,7 @@ async function oldestFirst(files: readonly string[]): Promise<string[]> {
   for (const file of files) known.push({ file, ...(await ageOf(file)) });
   // What can be read only once, such as a pipe, has no age: it comes last.
   const order = (a: number, b: number): number => (a === b ? 0 : a - b);
-  return known
-    .sort((a, b) => order(a.firstMs, b.firstMs) || order(a.writtenMs, b.writtenMs))
-    .map(({ file }) => file);
+  return known.sort((a, b) => order(a.firstMs, b.firstMs) || order(a.writtenMs, b.writtenMs)).map(({ file }) => file);
 }
 
 interface Age {
@@ -123,7 +121,8 @@ async function ageOf(file: string): Promise<Age> {
 /** The bytes of a file, inflated where they begin as gzip does, whatever it is called. A block is valid until the next is asked for. */
 async function* blocksOf(file: string, stdin?: Readable): AsyncGenerator<Buffer> {
   try {
-    const source = stdin !== undefined && file === '-' ? (stdin as AsyncIterable<Buffer>) : fileBlocks(await open(file));
+    const source =
+      stdin !== undefined && file === '-' ? (stdin as AsyncIterable<Buffer>) : fileBlocks(await open(file));
     yield* inflated(source, file);
   } catch (cause) {
     failed('read', file === '-' ? 'stdin' : file, cause);

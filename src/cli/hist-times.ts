@@ -40,13 +40,16 @@ export function periodOf(text: string, before: readonly Period[] = []): readonly
   const ends = text.split('..');
   const [from, to] = ends;
   if (from === undefined || to === undefined || ends.length > 2) {
-    throw new InvalidArgumentError('Give FROM..TO, such as 2026-11-27T18:00Z..2026-11-27T19:00Z; either end may be left out.');
+    throw new InvalidArgumentError(
+      'Give FROM..TO, such as 2026-11-27T18:00Z..2026-11-27T19:00Z; either end may be left out.',
+    );
   }
   const period = {
     fromMs: from === '' ? allTime.fromMs : timeMs(from),
     toMs: to === '' ? allTime.toMs : timeMs(to),
   };
-  if (period.fromMs >= period.toMs) throw new InvalidArgumentError('It ends before it begins: give the earlier time first.');
+  if (period.fromMs >= period.toMs)
+    throw new InvalidArgumentError('It ends before it begins: give the earlier time first.');
   return [...before, period];
 }
 

@@ -52,12 +52,16 @@ export function command(streams: HistStreams = process): Command {
   return new Command('hist')
     .description("latency percentiles from the daemon's log")
     .argument('[file...]', 'logs, plain or gzip; "-" or none: stdin')
-    .addOption(new Option('--by <what>', 'one row per').choices(groupings).default('total'))
+    .addOption(new Option('--by <what>', 'one row for each').choices(groupings).default('total'))
     .addOption(
-      new Option('--window <duration>', 'width of a window with --by window').argParser(durationMs).default(60_000, '1m'),
+      new Option('--window <duration>', 'width of a window with --by window')
+        .argParser(durationMs)
+        .default(60_000, '1m'),
     )
     .addOption(
-      new Option('--since <time>', 'only intervals from then on: ISO 8601 or milliseconds since 1970').argParser(timeMs),
+      new Option('--since <time>', 'only intervals from then on: ISO 8601 or milliseconds since 1970').argParser(
+        timeMs,
+      ),
     )
     .addOption(new Option('--until <time>', 'only intervals before then').argParser(timeMs))
     .addOption(
@@ -75,7 +79,10 @@ async function hist(files: readonly string[], options: HistOptions, streams: His
   const periods = periodsOf(options);
   const comparing = periods.length > 1;
   if (comparing && options.by === 'window') {
-    throw new SpillwayError('usage', '--by window and --period: windows of two periods have nothing in common; leave one out');
+    throw new SpillwayError(
+      'usage',
+      '--by window and --period: windows of two periods have nothing in common; leave one out',
+    );
   }
   if (files.length === 0 && streams.stdin.isTTY === true) {
     throw new SpillwayError('usage', 'no log is given: name files, or pipe one in; spillway hist --help shows how');
@@ -90,7 +97,8 @@ async function hist(files: readonly string[], options: HistOptions, streams: His
   });
   const hlog = options.hlog === undefined ? undefined : new HlogFile(options.hlog);
   try {
-    for await (const lines of readLogs(files.length > 0 ? files : ['-'], merge, streams.stdin)) await hlog?.write(lines);
+    for await (const lines of readLogs(files.length > 0 ? files : ['-'], merge, streams.stdin))
+      await hlog?.write(lines);
   } finally {
     await hlog?.close();
   }

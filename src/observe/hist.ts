@@ -57,8 +57,9 @@ export interface LineCounts {
 
 export class LatencyMerge {
   readonly lines: LineCounts = { merged: 0, repeated: 0, skipped: 0, other: 0, foreign: 0, damaged: 0, withheld: 0 };
+  /** What is merged; two of them are compared as A and B. */
+  readonly periods: readonly Period[];
   readonly #options: MergeOptions;
-  readonly #periods: readonly Period[];
   readonly #decoder = new HdrDecoder();
   readonly #seen = new SeenLines();
   readonly #groups = new Map<string, MergedLatency>();
@@ -68,7 +69,7 @@ export class LatencyMerge {
 
   constructor(options: MergeOptions) {
     this.#options = options;
-    this.#periods = options.periods ?? [allTime];
+    this.periods = options.periods ?? [allTime];
   }
 
   /** Merges one line of a log and gives it back if it was a latency line within what was asked for, and new. */
@@ -117,7 +118,7 @@ export class LatencyMerge {
     this.#lastStartMs = Math.max(this.#lastStartMs, startMs);
     const { histogram, series } = this.#options;
     const wanted = histogram === undefined || histogram === line.histogram;
-    if (!wanted || !this.#periods.some((period) => within(period, startMs))) {
+    if (!wanted || !this.periods.some((period) => within(period, startMs))) {
       this.lines.skipped++;
       return undefined;
     }
@@ -130,7 +131,7 @@ export class LatencyMerge {
       return undefined;
     }
     this.lines.merged++;
-    for (const [index, period] of this.#periods.entries()) {
+    for (const [index, period] of this.periods.entries()) {
       if (within(period, startMs)) this.#group(line, index).add(this.#decoder, line.maxUs);
     }
     if (series) this.#seriesOf(line).window(startMs, windowMs).add(this.#decoder, line.maxUs);

@@ -1,8 +1,9 @@
 /**
  * Latencies of one histogram, added up, and what they stand for: a lane, a stream, a window, all. For the `hist` command; pure.
  */
-import type { HdrDecoder } from './hdr-decode.ts';
+
 import { HdrCounts } from './hdr-counts.ts';
+import type { HdrDecoder } from './hdr-decode.ts';
 import type { LatencyName } from './latency.ts';
 
 export class MergedLatency {

@@ -79,7 +79,10 @@ function rotated(log: string, next: () => number): Buffer[] {
   });
 }
 
-async function rowsOf(files: readonly string[], by: string): Promise<{ rows: LatencyRow[]; lines: Record<string, number> }> {
+async function rowsOf(
+  files: readonly string[],
+  by: string,
+): Promise<{ rows: LatencyRow[]; lines: Record<string, number> }> {
   const stdout = new PassThrough();
   const stderr = new PassThrough();
   const cli = command({ stdin: Readable.from([]), stdout, stderr }).exitOverride();
@@ -89,39 +92,49 @@ async function rowsOf(files: readonly string[], by: string): Promise<{ rows: Lat
   return { rows: latency, lines };
 }
 
-t.test('ten lanes, three kills and a rotation that cuts and doubles lines: the percentiles are those of the raw values', async (t) => {
-  const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
-  t.comment(`SEED=${seed}`);
-  const next = random(seed);
-  const folder = mkdtempSync(join(tmpdir(), 'spillway-agreement-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  for (let round = 0; round < rounds; round++) {
-    const { text: log, raw } = daemonLog(next);
-    const files = rotated(log, next).map((bytes, index) => {
-      const path = join(folder, `${round}-${index}`);
-      writeFileSync(path, bytes);
-      // Rotations are hours apart.
-      utimesSync(path, 3_600 * index, 3_600 * index);
-      return { path, place: next() };
-    });
-    const shuffled = files.sort((a, b) => a.place - b.place).map(({ path }) => path);
-    for (const by of ['total', 'lane', 'stream']) {
-      const { rows, lines } = await rowsOf(shuffled, by);
-      for (const row of rows) {
-        const key = row.group === undefined ? by : `${by} ${row.group}`;
-        const sorted = (raw.get(key) ?? []).toSorted((a, b) => a - b);
-        if (row.count !== sorted.length) {
-          t.fail(`round ${round}, ${key}: ${row.count} values for ${sorted.length}; ${JSON.stringify(lines)}`);
+t.test(
+  'ten lanes, three kills and a rotation that cuts and doubles lines: the percentiles are those of the raw values',
+  async (t) => {
+    const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
+    t.comment(`SEED=${seed}`);
+    const next = random(seed);
+    const folder = mkdtempSync(join(tmpdir(), 'spillway-agreement-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    for (let round = 0; round < rounds; round++) {
+      const { text: log, raw } = daemonLog(next);
+      const files = rotated(log, next).map((bytes, index) => {
+        const path = join(folder, `${round}-${index}`);
+        writeFileSync(path, bytes);
+        // Rotations are hours apart.
+        utimesSync(path, 3_600 * index, 3_600 * index);
+        return { path, place: next() };
+      });
+      const shuffled = files.sort((a, b) => a.place - b.place).map(({ path }) => path);
+      for (const by of ['total', 'lane', 'stream']) {
+        const { rows, lines } = await rowsOf(shuffled, by);
+        for (const row of rows) {
+          const key = row.group === undefined ? by : `${by} ${row.group}`;
+          const sorted = (raw.get(key) ?? []).toSorted((a, b) => a - b);
+          if (row.count !== sorted.length) {
+            t.fail(`round ${round}, ${key}: ${row.count} values for ${sorted.length}; ${JSON.stringify(lines)}`);
+          }
+          for (const [figure, percentile] of [
+            [row.p50Us, 50],
+            [row.p90Us, 90],
+            [row.p99Us, 99],
+            [row.p999Us, 99.9],
+            [row.maxUs, 100],
+          ] as const) {
+            const exact = exactPercentile(sorted, percentile);
+            if (Math.abs(figure - exact) > exact / 1_000)
+              t.fail(`round ${round}, ${key}: p${percentile} ${figure} for ${exact}`);
+          }
         }
-        for (const [figure, percentile] of [[row.p50Us, 50], [row.p90Us, 90], [row.p99Us, 99], [row.p999Us, 99.9], [row.maxUs, 100]] as const) {
-          const exact = exactPercentile(sorted, percentile);
-          if (Math.abs(figure - exact) > exact / 1_000) t.fail(`round ${round}, ${key}: p${percentile} ${figure} for ${exact}`);
-        }
+        t.equal(rows.length, { total: 1, lane: lanes, stream: streams.length }[by]);
+        // What a kill has cut may stand in two files; and so may a line at whose middle one of them ends.
+        const damagedMost = 2 * (runs - 1) + shuffled.length - 1;
+        t.ok((lines['damaged'] ?? 0) <= damagedMost, `only what was cut is damaged: ${lines['damaged']}`);
       }
-      t.equal(rows.length, { total: 1, lane: lanes, stream: streams.length }[by]);
-      // What a kill has cut may stand in two files; and so may a line at whose middle one of them ends.
-      const damagedMost = 2 * (runs - 1) + shuffled.length - 1;
-      t.ok((lines['damaged'] ?? 0) <= damagedMost, `only what was cut is damaged: ${lines['damaged']}`);
     }
-  }
-});
+  },
+);

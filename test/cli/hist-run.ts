@@ -30,7 +30,9 @@ export async function runHist(seed: number, bytes: number, args: readonly string
     const file = join(folder, 'spillway.log');
     const log = writeLog(seed, bytes, file);
     const startedMs = performance.now();
-    const child = spawn(process.execPath, [binary, 'hist', '--json', ...args, file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [binary, 'hist', '--json', ...args, file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let peakKiB = 0;
     const watch = setInterval(() => {
       peakKiB = Math.max(peakKiB, residentMarkKiB(child.pid as number));

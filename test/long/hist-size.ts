@@ -4,9 +4,10 @@
  *
  *   node dist/test/long/hist-size.js [--seed N] [--scale SHARE]
  */
+
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rmSync } from 'node:fs';
 import { runHist, wrongFigures } from '../cli/hist-run.ts';
 import { runLane } from './parts/lane.ts';
 
@@ -21,7 +22,10 @@ await runLane('hist-size: latency percentiles of a gigabyte of log', async (lane
     const run = await runHist(lane.seed, lane.sized(bytes), args);
     lane.line(`     spillway hist ${args.slice(0, 4).join(' ')}`);
     lane.check('ends with 0', run.code === 0, run.stderr.trim());
-    lane.check('every line is told', run.lines['merged'] === run.log.latencyLines && run.lines['other'] === run.log.otherLines);
+    lane.check(
+      'every line is told',
+      run.lines['merged'] === run.log.latencyLines && run.lines['other'] === run.log.otherLines,
+    );
     if (args.length === 0) {
       const wrong = wrongFigures(run);
       lane.check('the figures are those of the raw values', wrong.length === 0, wrong.join('; '));

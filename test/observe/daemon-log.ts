@@ -65,7 +65,11 @@ export class DaemonLog {
           const variant = ofHistogram[Math.floor(this.#next() * variants)] as Variant;
           variant.uses++;
           const { snapshot } = variant;
-          this.#log.info('latency', snapshot.histogram, latencyFields(snapshot, { lane, stream }, windowStartMs, intervalMs));
+          this.#log.info(
+            'latency',
+            snapshot.histogram,
+            latencyFields(snapshot, { lane, stream }, windowStartMs, intervalMs),
+          );
           this.latencyLines++;
         }
       }
@@ -73,7 +77,11 @@ export class DaemonLog {
   }
 
   /** For each histogram its count and exact percentiles, of all raw values that were written. */
-  exact(): { readonly histogram: string; readonly count: number; readonly percentileUs: (percentile: number) => number }[] {
+  exact(): {
+    readonly histogram: string;
+    readonly count: number;
+    readonly percentileUs: (percentile: number) => number;
+  }[] {
     return this.#variants.map((ofHistogram) => {
       const weighted = ofHistogram
         .flatMap(({ valuesUs, uses }) => valuesUs.map((valueUs) => ({ valueUs, uses })))
@@ -100,7 +108,11 @@ export class DaemonLog {
     this.#log.info('backlog', 'backlog', { events: 1_000, bytes: 200_000, oldestMs: 70 });
     this.otherLines += 7;
     if (this.#next() < 0.1) {
-      this.#log.warn('worker', 'lane worker lost', { lane: Math.floor(this.#next() * lanes), state: 'lost', cause: 'exit' });
+      this.#log.warn('worker', 'lane worker lost', {
+        lane: Math.floor(this.#next() * lanes),
+        state: 'lost',
+        cause: 'exit',
+      });
       this.otherLines++;
     }
   }

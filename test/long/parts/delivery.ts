@@ -3,8 +3,8 @@
  * sent. Also the events that they send. Nothing here starts a process.
  */
 import { LatencyMerge } from '../../../src/observe/hist.ts';
-import type { MergedLatency } from '../../../src/observe/merged-latency.ts';
 import type { LatencyName } from '../../../src/observe/latency.ts';
+import type { MergedLatency } from '../../../src/observe/merged-latency.ts';
 import { type EventBytes, NumberedEvents } from '../../daemon/numbered-events.ts';
 import type { Oracle } from '../../daemon/oracle.ts';
 import type { Ledger, LogLine, Rig } from '../../daemon/running.ts';
