@@ -21,7 +21,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { latencyRow } from '../src/observe/hist-text.ts';
+import { latencyRow } from '../src/observe/latency-row.ts';
 import { type SimulatorProcess, startSimulator } from '../src/simulator/process.ts';
 import { peakResidentBytes, processCpuSeconds, type WatchedDaemon, watchDaemon } from './end-to-end-daemon.ts';
 import { keyCount, type LoadCase } from './end-to-end-load.ts';

@@ -4,7 +4,8 @@
  */
 import { terminalChart } from '../../src/observe/chart.ts';
 import type { LatencyMerge } from '../../src/observe/hist.ts';
-import { durationText, latencyRow, latencyTable } from '../../src/observe/hist-text.ts';
+import { durationText, latencyTable } from '../../src/observe/hist-text.ts';
+import { latencyRow } from '../../src/observe/latency-row.ts';
 import { percentile } from './percentile.ts';
 import type { Sample } from './sampler.ts';
 import { count, type Screen } from './screen.ts';

@@ -3,167 +3,194 @@
  * log once, line by line, with memory that does not grow with it.
  */
 import { once } from 'node:events';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
+import { type FileHandle, open, stat, writeFile } from 'node:fs/promises';
 import type { Readable, Writable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { SpillwayError } from '../base/errors.ts';
-import { type Grouping, groupings, LatencyMerge, type LineCounts } from '../observe/hist.ts';
+import { type Grouping, groupings, LatencyMerge, type Period } from '../observe/hist.ts';
+import { compare } from '../observe/hist-compare.ts';
 import { latencySvg } from '../observe/hist-svg.ts';
-import { latencyRow, latencyTable } from '../observe/hist-text.ts';
+import { comparisonTable, latencyTable } from '../observe/hist-text.ts';
 import { hlogHeader, hlogLine } from '../observe/hlog.ts';
 import { type LatencyName, latencyNames } from '../observe/latency.ts';
-import { type LatencyLine, lineLengthMax } from '../observe/latency-line.ts';
-import { linesOf } from '../observe/lines.ts';
+import type { LatencyLine } from '../observe/latency-line.ts';
+import { latencyRow } from '../observe/latency-row.ts';
+import { failed, readLogs } from './hist-input.ts';
+import { durationMs, iso, periodOf, periodsOf, periodText, type TimeFlags, timeMs } from './hist-times.ts';
 
 /** Where the command reads and writes; the process's own streams unless a test gives others. */
 export interface HistStreams {
-  readonly stdin: Readable;
+  readonly stdin: Readable & { readonly isTTY?: boolean };
   readonly stdout: Writable;
   readonly stderr: Writable;
 }
 
-interface HistOptions {
+interface HistOptions extends TimeFlags {
   readonly by: Grouping;
   readonly window: number;
-  readonly since?: number;
-  readonly until?: number;
   readonly histogram?: LatencyName;
   readonly json?: true;
   readonly svg?: string;
   readonly hlog?: string;
 }
 
+const help = `
+Rotated files are read as one log, oldest first, however they are given; a line that stands in two of them counts once. Times
+are those at which an interval began (log.interval in the configuration), so a period is exact to one interval. Percentiles
+are exact to 1 in 1,000.
+
+Examples:
+  spillway hist /var/log/spillway.log*                          all that a rotated log holds
+  journalctl -u spillway -o cat --since today | spillway hist   from the journal (with -o json: journalctl --all)
+  spillway hist --by stream --histogram ingress_to_ack LOG      who waits for Kinesis
+  spillway hist --by window --window 5m --since 2026-11-27 LOG  a day, in steps of 5 minutes
+  spillway hist --period ..2026-11-27T18:00Z --period 2026-11-27T18:00Z.. LOG
+                                                                before and after, and the ratio of both
+  spillway hist --svg latency.svg --hlog latency.hlog LOG       to look at, and for HdrHistogram's tools`;
+
 export function command(streams: HistStreams = process): Command {
   return new Command('hist')
     .description("latency percentiles from the daemon's log")
     .argument('[file...]', 'logs, plain or gzip; "-" or none: stdin')
-    .addOption(new Option('--by <what>', 'one row per').choices(groupings).default('total'))
+    .addOption(new Option('--by <what>', 'one row for each').choices(groupings).default('total'))
     .addOption(
-      new Option('--window <duration>', 'width of a window with --by window').argParser(duration).default(60_000, '1m'),
+      new Option('--window <duration>', 'width of a window with --by window')
+        .argParser(durationMs)
+        .default(60_000, '1m'),
     )
     .addOption(
-      new Option('--since <time>', 'only intervals from then on: ISO 8601 or milliseconds since 1970').argParser(time),
+      new Option('--since <time>', 'only intervals from then on: ISO 8601 or milliseconds since 1970').argParser(
+        timeMs,
+      ),
     )
-    .addOption(new Option('--until <time>', 'only intervals before then').argParser(time))
+    .addOption(new Option('--until <time>', 'only intervals before then').argParser(timeMs))
+    .addOption(
+      new Option('--period <from..to>', 'given twice: compare the two; an end left out is open').argParser(periodOf),
+    )
     .addOption(new Option('--histogram <name>', 'only this one').choices(latencyNames))
-    .option('--json', 'print JSON')
+    .option('--json', 'print JSON; times in microseconds')
     .option('--svg <file>', 'also draw percentile curves, and percentiles over time')
     .option('--hlog <file>', 'also write the intervals as an HdrHistogram log')
+    .addHelpText('after', help)
     .action((files: string[], options: HistOptions) => hist(files, options, streams));
 }
 
 async function hist(files: readonly string[], options: HistOptions, streams: HistStreams): Promise<void> {
+  const periods = periodsOf(options);
+  const comparing = periods.length > 1;
+  if (comparing && options.by === 'window') {
+    throw new SpillwayError(
+      'usage',
+      '--by window and --period: windows of two periods have nothing in common; leave one out',
+    );
+  }
+  if (files.length === 0 && streams.stdin.isTTY === true) {
+    throw new SpillwayError('usage', 'no log is given: name files, or pipe one in; spillway hist --help shows how');
+  }
+  await keepInputs(files, [options.svg, options.hlog]);
   const merge = new LatencyMerge({
     by: options.by,
     windowMs: options.window,
     series: options.svg !== undefined,
-    ...(options.since === undefined ? {} : { sinceMs: options.since }),
-    ...(options.until === undefined ? {} : { untilMs: options.until }),
+    periods,
     ...(options.histogram === undefined ? {} : { histogram: options.histogram }),
   });
-  const intervals = mergeFiles(files.length > 0 ? files : ['-'], merge, streams.stdin);
-  if (options.hlog === undefined) await exhaust(intervals);
-  else await writeHlog(options.hlog, intervals);
-  requireLines(merge.lines);
+  const hlog = options.hlog === undefined ? undefined : new HlogFile(options.hlog);
+  try {
+    for await (const lines of readLogs(files.length > 0 ? files : ['-'], merge, streams.stdin))
+      await hlog?.write(lines);
+  } finally {
+    await hlog?.close();
+  }
+  requireLines(merge);
   if (options.svg !== undefined) {
     const svg = latencySvg(merge);
     await writeFile(options.svg, svg).catch((cause: unknown) => failed('--svg', options.svg as string, cause));
   }
-  const rows = merge.groups().map(latencyRow);
-  if (options.json) {
-    await put(
-      streams.stdout,
-      `${JSON.stringify({ by: options.by, lines: merge.lines, latency: rows }, undefined, 2)}\n`,
-    );
-    return;
-  }
-  await put(streams.stdout, latencyTable(rows, options.by === 'total' ? '' : options.by));
-  await put(streams.stderr, `${linesText(merge.lines)}\n`);
+  if (options.json) return put(streams.stdout, `${JSON.stringify(document(merge, options, periods), undefined, 2)}\n`);
+  await put(streams.stdout, comparing ? comparison(merge, options, periods) : table(merge, options));
+  await put(streams.stderr, `${linesText(merge)}\n`);
 }
 
-/** Every latency line of all files, after it was merged. */
-async function* mergeFiles(
-  files: readonly string[],
-  merge: LatencyMerge,
-  stdin: Readable,
-): AsyncGenerator<LatencyLine> {
-  for (const file of files) {
-    try {
-      const source = file === '-' ? stdin : createReadStream(file, { highWaterMark: 262_144 });
-      // One byte more than is looked at, so that a line that was cut is seen to be too long.
-      for await (const lines of linesOf(inflated(source), lineLengthMax + 1)) {
-        for (const text of lines) {
-          const line = merge.addLine(text);
-          if (line !== undefined) yield line;
-        }
-      }
-    } catch (cause) {
-      if (cause instanceof SpillwayError) throw cause;
-      failed('read', file === '-' ? 'stdin' : file, cause);
+function document(merge: LatencyMerge, { by }: HistOptions, periods: readonly Period[]): object {
+  const { lines } = merge;
+  if (periods.length === 1) return { by, lines, latency: merge.groups().map(latencyRow) };
+  const named = periods.map(({ fromMs, toMs }) => ({ from: isoOrNull(fromMs), to: isoOrNull(toMs) }));
+  return { by, lines, periods: { a: named[0], b: named[1] }, comparison: compare(merge.groups()) };
+}
+
+function table(merge: LatencyMerge, { by }: HistOptions): string {
+  return latencyTable(merge.groups().map(latencyRow), by === 'total' ? '' : by);
+}
+
+function comparison(merge: LatencyMerge, { by }: HistOptions, periods: readonly Period[]): string {
+  const named = periods.map((period, index) => `${'AB'[index]}  ${periodText(period)}\n`).join('');
+  return `${named}\n${comparisonTable(compare(merge.groups()), by === 'total' ? '' : by)}`;
+}
+
+function isoOrNull(ms: number): string | null {
+  return Number.isFinite(ms) ? iso(ms) : null;
+}
+
+/** Writing over a log that is being read would lose it. */
+async function keepInputs(inputs: readonly string[], outputs: readonly (string | undefined)[]): Promise<void> {
+  const identity = async (file: string): Promise<string | undefined> => {
+    const found = await stat(file).catch(() => undefined);
+    return found?.isFile() ? `${found.dev} ${found.ino}` : undefined;
+  };
+  const read = new Set(await Promise.all(inputs.map(identity)));
+  for (const output of outputs) {
+    const written = output === undefined ? undefined : await identity(output);
+    if (written !== undefined && read.has(written)) {
+      throw new SpillwayError('usage', `${output} is a log that is read: give another file to write to`);
     }
   }
 }
 
-/** The bytes of `source`, inflated when they begin as gzip does, whatever the file is called. */
-async function* inflated(source: Readable): AsyncGenerator<Buffer> {
-  const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-  let start: Buffer = Buffer.alloc(0);
-  while (start.length < 2) {
-    const next = await chunks.next();
-    if (next.done) break;
-    start = Buffer.concat([start, next.value]);
+/** The intervals as an HdrHistogram log, as they are read. Without any, the file is not touched. */
+class HlogFile {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
   }
-  async function* whole(): AsyncGenerator<Buffer> {
-    if (start.length > 0) yield start;
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value;
+
+  async write(lines: readonly LatencyLine[]): Promise<void> {
+    const [first] = lines;
+    if (first === undefined) return;
+    try {
+      const opening = this.#handle === undefined ? hlogHeader(first.windowStartMs) : '';
+      this.#handle ??= await open(this.#path, 'w');
+      await this.#handle.appendFile(opening + lines.map(hlogLine).join(''));
+    } catch (cause) {
+      failed('--hlog', this.#path, cause);
+    }
   }
-  if (start[0] !== 0x1f || start[1] !== 0x8b) {
-    yield* whole();
-    return;
+
+  async close(): Promise<void> {
+    await this.#handle?.close();
   }
-  const gunzip = createGunzip();
-  const pumped = pipeline(whole, gunzip);
-  // The iteration below throws the same error; without this the rejection would have no handler until it ends.
-  pumped.catch(() => undefined);
-  yield* gunzip as AsyncIterable<Buffer>;
-  await pumped;
 }
 
-async function exhaust(intervals: AsyncIterable<LatencyLine>): Promise<void> {
-  for await (const _ of intervals) continue;
-}
-
-/** Writes the intervals as they are read. Without any, the file is not touched. */
-async function writeHlog(file: string, intervals: AsyncGenerator<LatencyLine>): Promise<void> {
-  const first = await intervals.next();
-  if (first.done) return;
-  const opening = hlogHeader(first.value.windowStartMs) + hlogLine(first.value);
-  async function* log(): AsyncGenerator<string> {
-    yield opening;
-    for await (const line of intervals) yield hlogLine(line);
-  }
-  await pipeline(log, createWriteStream(file)).catch((cause: unknown) => {
-    if (cause instanceof SpillwayError) throw cause;
-    failed('--hlog', file, cause);
+function requireLines(merge: LatencyMerge): void {
+  if (merge.lines.merged > 0) return;
+  const covered = merge.covered();
+  const cure =
+    covered === undefined
+      ? 'give the log of spillway run, at log.level info or debug'
+      : `its intervals begin from ${iso(covered.firstStartMs)} to ${iso(covered.lastStartMs)}: choose times within, and a histogram that it has`;
+  throw new SpillwayError('no_latency_lines', `no latency line found: ${linesText(merge)}; ${cure}`, {
+    fields: { ...merge.lines },
   });
 }
 
-function requireLines(lines: LineCounts): void {
-  if (lines.merged > 0) return;
-  throw new SpillwayError(
-    'no_latency_lines',
-    `no latency line found: ${linesText(lines)}; give the log of spillway run, and a time range that it covers`,
-    { fields: { ...lines } },
-  );
-}
-
-function linesText(lines: LineCounts): string {
+function linesText({ lines }: LatencyMerge): string {
   const rest: [number, string][] = [
+    [lines.repeated, 'there twice'],
     [lines.skipped, 'outside what was asked for'],
     [lines.damaged, 'damaged'],
+    [lines.withheld, 'left out by journalctl (give it --all)'],
     [lines.other, 'of other kinds'],
     [lines.foreign, "not spillway's"],
   ];
@@ -171,28 +198,6 @@ function linesText(lines: LineCounts): string {
   return [`${lines.merged} latency lines merged`, ...named].join(', ');
 }
 
-function failed(what: string, file: string, cause: unknown): never {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  const why = code === 'ENOENT' ? 'no such file or folder' : message;
-  throw new SpillwayError('hist_file', `${what} ${file}: ${why}`, { cause, fields: { file } });
-}
-
 async function put(stream: Writable, text: string): Promise<void> {
   if (!stream.write(text)) await once(stream, 'drain');
-}
-
-function duration(text: string): number {
-  const match = /^(\d{1,9}(?:\.\d+)?)(ms|s|m|h|d)$/.exec(text);
-  const unitMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match?.[2] ?? ''] ?? 0;
-  const ms = Math.round(Number(match?.[1] ?? 0) * unitMs);
-  if (ms < 1) throw new InvalidArgumentError('Give a number and a unit, such as 250ms, 10s, 1m, 2h or 1d.');
-  return ms;
-}
-
-function time(text: string): number {
-  const ms = /^\d{10,16}$/.test(text) ? Number(text) : Date.parse(text);
-  if (!Number.isFinite(ms)) {
-    throw new InvalidArgumentError('Give ISO 8601, such as 2026-11-27T18:00:00Z, or milliseconds since 1970.');
-  }
-  return ms;
 }

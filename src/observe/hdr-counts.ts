@@ -38,6 +38,23 @@ export class HdrCounts {
     this.total += count;
   }
 
+  /** Adds `counts[i]` at `indexes[i]` for the first `length` of them. The indexes are of the layout, and ascend. */
+  addAll(indexes: Uint16Array, counts: Float64Array, length: number): void {
+    if (length === 0) return;
+    const last = indexes[length - 1] as number;
+    assert(last < indexCount, 'the indexes are of the layout');
+    if (last >= this.#counts.length) this.#grow(last + 1);
+    const sums = this.#counts;
+    let total = 0;
+    for (let entry = 0; entry < length; entry++) {
+      const index = indexes[entry] as number;
+      const count = counts[entry] as number;
+      sums[index] = (sums[index] as number) + count;
+      total += count;
+    }
+    this.total += total;
+  }
+
   merge(other: HdrCounts): void {
     for (const [index, count] of other.#counts.entries()) {
       if (count > 0) this.add(index, count);
@@ -50,8 +67,8 @@ export class HdrCounts {
     // A tiny part less, or the rounding of 0.999 * 1000 would ask for the 1,000th value.
     const wanted = Math.max(1, Math.ceil(share * this.total * (1 - Number.EPSILON)));
     let passed = 0;
-    for (const [index, count] of this.#counts.entries()) {
-      passed += count;
+    for (let index = 0; index < this.#counts.length; index++) {
+      passed += this.#counts[index] as number;
       if (passed >= wanted) return lowestAt(index) + widthAt(index) - 1;
     }
     return 0;

@@ -2,8 +2,10 @@
  * Merged latencies as charts: how each histogram is distributed up to its rarest values, and how its percentiles moved over
  * time. For `hist --svg`; pure.
  */
-import type { LatencyMerge, LatencySeries, MergedLatency } from './hist.ts';
+import type { LatencyMerge, Period } from './hist.ts';
+import type { LatencySeries } from './hist-series.ts';
 import { durationText } from './hist-text.ts';
+import type { MergedLatency } from './merged-latency.ts';
 import { type LineChart, lineChartsSvg, type Series } from './svg.ts';
 import { type Axis, linearAxis, logAxis } from './svg-axis.ts';
 
@@ -17,17 +19,21 @@ const timePercentiles: readonly (readonly [name: string, percentile: number])[] 
   ['max', 100],
 ];
 
-/** The charts of everything `merge` holds, as one SVG document. `merge` must have kept series and hold at least one line. */
+/**
+ * The charts of everything `merge` holds, as one SVG document. `merge` must have kept series and hold at least one line. Where it
+ * compares two periods, their curves are named A and B, and their times are shaded.
+ */
 export function latencySvg(merge: LatencyMerge): string {
-  const charts = [...merge.series()].map(([name, series]) => overTime(name, series));
-  return lineChartsSvg([distribution(merge.groups()), ...charts]);
+  const compared = merge.periods.length > 1 ? merge.periods : [];
+  const charts = [...merge.series()].map(([name, series]) => overTime(name, series, compared));
+  return lineChartsSvg([distribution(merge.groups(), compared.length > 0), ...charts]);
 }
 
-function distribution(groups: readonly MergedLatency[]): LineChart {
+function distribution(groups: readonly MergedLatency[], compared: boolean): LineChart {
   const shown = groups.slice(0, curvesMax);
   const rarest = Math.max(...shown.map((merged) => Math.log10(merged.counts.total)), 1);
   const series = shown.map((merged) => ({
-    name: merged.group === '' ? merged.histogram : `${merged.histogram} ${merged.group}`,
+    name: [merged.histogram, merged.group, compared ? 'AB'[merged.period] : ''].filter((word) => word !== '').join(' '),
     points: distributionPoints(merged),
   }));
   const left = groups.length - shown.length;
@@ -63,29 +69,42 @@ function percentileAxis(nines: number): Axis {
   };
 }
 
-function overTime(name: string, { windows, windowMs }: LatencySeries): LineChart {
+/** Marks of the time axis: the largest unit of which a chart covers two. */
+const timeUnits = [
+  ['days', 86_400_000],
+  ['hours', 3_600_000],
+  ['minutes', 60_000],
+  ['seconds', 1_000],
+] as const;
+
+function overTime(name: string, { windows, windowMs }: LatencySeries, compared: readonly Period[]): LineChart {
   const starts = [...windows.keys()].sort((a, b) => a - b);
   const first = starts[0] ?? 0;
   const last = starts.at(-1) ?? first;
+  const [unit, unitMs] = timeUnits.find(([, ms]) => last - first >= 2 * ms) ?? ['seconds', 1_000];
+  const at = (timeMs: number): number => (timeMs - first) / unitMs;
   const series = timePercentiles.map(([label, percentile]) => {
     const points: [number, number][] = [];
     for (const [index, startMs] of starts.entries()) {
       const previous = starts[index - 1] ?? startMs;
       // A stretch without a value, such as a restart, leaves a gap in the line.
-      if (startMs - previous > windowMs) points.push([(previous + windowMs - first) / 1_000, Number.NaN]);
-      points.push([
-        (startMs - first) / 1_000,
-        visible((windows.get(startMs) as MergedLatency).percentileUs(percentile)),
-      ]);
+      if (startMs - previous > windowMs) points.push([at(previous + windowMs), Number.NaN]);
+      points.push([at(startMs), visible((windows.get(startMs) as MergedLatency).percentileUs(percentile))]);
     }
     return { name: label, points };
   });
   return {
     title: `${name} over time (windows of ${durationText(windowMs * 1_000)})`,
-    xLabel: `seconds since ${new Date(first).toISOString()}`,
+    xLabel: `${unit} since ${new Date(first).toISOString()}`,
     yLabel: 'latency (logarithmic)',
     series,
-    xAxis: linearAxis(0, (last - first) / 1_000),
+    // A hair apart, for the end of one and the beginning of the next to be seen.
+    bands: compared.map(({ fromMs, toMs }, index) => ({
+      from: at(fromMs),
+      to: at(Math.min(toMs, last + windowMs)) - at(last) / 250,
+      label: 'AB'[index] as string,
+    })),
+    xAxis: linearAxis(0, at(last)),
     yAxis: latencyAxis(series),
   };
 }

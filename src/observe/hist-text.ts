@@ -1,55 +1,63 @@
 /**
- * Merged latencies for people and programs: the percentile table, and the same as plain objects. For the `hist` command; pure.
+ * Merged latencies for people: the table of percentiles, and the one of two periods. For the `hist` command; pure.
  */
-import type { MergedLatency } from './hist.ts';
+import type { Comparison } from './hist-compare.ts';
+import { type Figure, figures, type LatencyRow } from './latency-row.ts';
 
-/** One merged histogram; times in microseconds. */
-export interface LatencyRow {
-  readonly histogram: string;
-  /** The lane, stream or window; absent in total. */
-  readonly group?: string;
-  readonly count: number;
-  readonly p50Us: number;
-  readonly p90Us: number;
-  readonly p99Us: number;
-  readonly p999Us: number;
-  readonly maxUs: number;
-  readonly meanUs: number;
-}
-
-export function latencyRow(merged: MergedLatency): LatencyRow {
-  return {
-    histogram: merged.histogram,
-    ...(merged.group === '' ? {} : { group: merged.group }),
-    count: merged.counts.total,
-    p50Us: merged.percentileUs(50),
-    p90Us: merged.percentileUs(90),
-    p99Us: merged.percentileUs(99),
-    p999Us: merged.percentileUs(99.9),
-    maxUs: merged.maxUs,
-    meanUs: Math.round(merged.counts.mean() * 10) / 10,
-  };
-}
+const figureHeads = Object.values(figures);
 
 /** The table, with a line break at its end. `groupTitle` heads the column of groups; empty leaves the column out. */
 export function latencyTable(rows: readonly LatencyRow[], groupTitle: string): string {
   const group = (text: string) => (groupTitle === '' ? [] : [printable(text)]);
-  const heads = ['histogram', ...group(groupTitle), 'count', 'p50', 'p90', 'p99', 'p99.9', 'max', 'mean'];
-  const texts = rows.map((row) => [
-    row.histogram,
-    ...group(row.group ?? ''),
-    row.count.toLocaleString('en-US'),
-    ...[row.p50Us, row.p90Us, row.p99Us, row.p999Us, row.maxUs, row.meanUs].map(durationText),
-  ]);
-  const names = heads.indexOf('count');
-  const widths = heads.map((head, column) =>
-    Math.max(head.length, ...texts.map((cells) => (cells[column] as string).length)),
-  );
-  const aligned = [heads, ...texts].map((cells) =>
+  const names = ['histogram', ...group(groupTitle)];
+  const texts = rows.map((row) => [row.histogram, ...group(row.group ?? ''), ...figureTexts(row)]);
+  return alignedTable([[...names, ...figureHeads], ...texts], names.length);
+}
+
+/**
+ * The table of two periods: of each histogram and group a row for A, one for B, and the ratio of their figures. A group that has
+ * only one of them has no ratio.
+ */
+export function comparisonTable(comparisons: readonly Comparison[], groupTitle: string): string {
+  const group = (text: string) => (groupTitle === '' ? [] : [printable(text)]);
+  const names = ['histogram', ...group(groupTitle), 'period'];
+  const texts = comparisons.flatMap(({ histogram, group: name = '', a, b, ratio }) => {
+    const figures = [
+      ['A', a && figureTexts(a)],
+      ['B', b && figureTexts(b)],
+      ['B / A', ratio && figuresOf(ratio).map(ratioText)],
+    ] as const;
+    return figures.map(([period, cells], row) => {
+      const named = row === 0 ? [histogram, ...group(name)] : ['', ...group('')];
+      return [...named, period, ...(cells ?? figureHeads.map(() => '-'))];
+    });
+  });
+  return alignedTable([[...names, ...figureHeads], ...texts], names.length);
+}
+
+function figureTexts(row: LatencyRow): string[] {
+  const [count, ...times] = figuresOf(row) as [number, ...number[]];
+  return [count.toLocaleString('en-US'), ...times.map(durationText)];
+}
+
+/** In the order of {@link figureHeads}. */
+function figuresOf<T>(of: Readonly<Record<Figure, T>>): T[] {
+  return (Object.keys(figures) as Figure[]).map((figure) => of[figure]);
+}
+
+function ratioText(ratio: number | null): string {
+  return ratio === null ? '-' : `${ratio.toFixed(2)}x`;
+}
+
+/** The first `names` columns begin at the left, figures end at the right. */
+function alignedTable(rows: readonly (readonly string[])[], names: number): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => (cells[column] as string).length)));
+  const aligned = rows.map((cells) =>
     cells
-      .map((cell, column) =>
-        column < names ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number),
-      )
+      .map((cell, column) => {
+        const width = widths[column] as number;
+        return column < names ? cell.padEnd(width) : cell.padStart(width);
+      })
       .join('  '),
   );
   return `${aligned.join('\n')}\n`;

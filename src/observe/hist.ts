@@ -1,13 +1,16 @@
 /**
  * Merges the latency histograms of a daemon's log: any number of lanes, intervals, restarts and files, in any order. For the
- * `hist` command, which feeds it line by line; pure. It keeps one merged histogram per group asked for and, for charts, up to
- * {@link seriesWindowsMax} windows per histogram name: its memory does not grow with the log.
+ * `hist` command, which feeds it line by line; pure. It keeps one merged histogram per period and group asked for, for charts a
+ * bounded number of windows, and which lines it has seen (`seen-lines.ts`): its memory does not grow with the log.
  */
 import { SpillwayError } from '../base/errors.ts';
-import { HdrCounts } from './hdr-counts.ts';
 import { HdrDecoder } from './hdr-decode.ts';
+import { LatencySeries, windowStart } from './hist-series.ts';
+import { isJournalLine, journalMessage } from './journal-line.ts';
 import { type LatencyName, latencyNames } from './latency.ts';
-import { type LatencyLine, readLatencyLine } from './latency-line.ts';
+import { type LatencyLine, lastLineOf, readLatencyLine } from './latency-line.ts';
+import { MergedLatency } from './merged-latency.ts';
+import { SeenLines } from './seen-lines.ts';
 
 export const groupings = ['total', 'lane', 'stream', 'window'] as const;
 export type Grouping = (typeof groupings)[number];
@@ -15,17 +18,20 @@ export type Grouping = (typeof groupings)[number];
 /** Groups at a time; each costs 16 to 190 KB. Reached only by `--by window`; then the command fails and names the cure. */
 export const groupsMax = 1_000;
 
-/** Windows per histogram that charts over time may have; when a log covers more, windows become twice as wide. */
-export const seriesWindowsMax = 120;
+/** Intervals that start at `fromMs` or later and before `toMs`, milliseconds since 1970; infinite ends are open. */
+export interface Period {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+export const allTime: Period = { fromMs: Number.NEGATIVE_INFINITY, toMs: Number.POSITIVE_INFINITY };
 
 export interface MergeOptions {
   readonly by: Grouping;
   /** Width of a window for `by: 'window'`. */
   readonly windowMs: number;
-  /** Only intervals that start at or after this, milliseconds since 1970. */
-  readonly sinceMs?: number;
-  /** Only intervals that start before this. */
-  readonly untilMs?: number;
+  /** What is merged, each period by itself; an interval may lie in several. Left out: all time. */
+  readonly periods?: readonly Period[];
   readonly histogram?: LatencyName;
   /** Also keep what charts over time need. */
   readonly series: boolean;
@@ -35,7 +41,9 @@ export interface MergeOptions {
 export interface LineCounts {
   /** Latency lines that were merged. */
   merged: number;
-  /** Latency lines outside the range or of another histogram than asked for. */
+  /** Latency lines that were there before, as where two files overlap. */
+  repeated: number;
+  /** Latency lines outside the periods or of another histogram than asked for. */
   skipped: number;
   /** Other lines of spillway. */
   other: number;
@@ -43,65 +51,74 @@ export interface LineCounts {
   foreign: number;
   /** Latency lines that are damaged: cut off, too long, or with a histogram that cannot be read. */
   damaged: number;
-}
-
-/** A merged histogram and what it stands for. */
-export class MergedLatency {
-  readonly histogram: LatencyName;
-  /** The lane, the stream, or empty in total; for windows their start as ISO text. */
-  readonly group: string;
-  readonly counts = new HdrCounts();
-  /** Largest value, exact. */
-  maxUs = 0;
-
-  constructor(histogram: LatencyName, group: string) {
-    this.histogram = histogram;
-    this.group = group;
-  }
-
-  /** Microseconds at or below which `percentile` (0..100) percent of the values lie. */
-  percentileUs(percentile: number): number {
-    return Math.min(this.counts.valueAtPercentile(percentile), this.maxUs);
-  }
-
-  add(decoded: HdrDecoder, maxUs: number): void {
-    decoded.addTo(this.counts);
-    this.maxUs = Math.max(this.maxUs, maxUs);
-  }
-
-  merge(other: MergedLatency): void {
-    this.counts.merge(other.counts);
-    this.maxUs = Math.max(this.maxUs, other.maxUs);
-  }
-}
-
-/** One histogram over time: by start of window, milliseconds since 1970. */
-export interface LatencySeries {
-  windowMs: number;
-  windows: Map<number, MergedLatency>;
+  /** Lines of spillway that `journalctl -o json` left out for their length. */
+  withheld: number;
 }
 
 export class LatencyMerge {
-  readonly lines: LineCounts = { merged: 0, skipped: 0, other: 0, foreign: 0, damaged: 0 };
+  readonly lines: LineCounts = { merged: 0, repeated: 0, skipped: 0, other: 0, foreign: 0, damaged: 0, withheld: 0 };
+  /** What is merged; two of them are compared as A and B. */
+  readonly periods: readonly Period[];
   readonly #options: MergeOptions;
   readonly #decoder = new HdrDecoder();
+  readonly #seen = new SeenLines();
   readonly #groups = new Map<string, MergedLatency>();
   readonly #series = new Map<LatencyName, LatencySeries>();
+  #firstStartMs = Number.POSITIVE_INFINITY;
+  #lastStartMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: MergeOptions) {
     this.#options = options;
+    this.periods = options.periods ?? [allTime];
   }
 
-  /** Merges one line of a log and gives it back if it was a latency line within what was asked for. */
+  /** Merges one line of a log and gives it back if it was a latency line within what was asked for, and new. */
   addLine(text: string): LatencyLine | undefined {
-    const line = readLatencyLine(text);
-    if (typeof line === 'string') {
-      this.lines[line]++;
+    if (!isJournalLine(text)) return this.#addMessage(text);
+    const message = journalMessage(text);
+    if (message === undefined || message === 'withheld') {
+      this.lines[message ?? 'foreign']++;
       return undefined;
     }
-    const { sinceMs, untilMs, histogram } = this.#options;
-    const inRange = line.windowStartMs >= (sinceMs ?? 0) && line.windowStartMs < (untilMs ?? Number.POSITIVE_INFINITY);
-    if (!inRange || (histogram !== undefined && line.histogram !== histogram)) {
+    return this.#addMessage(message);
+  }
+
+  /** All groups: histograms in the order of an event's way, within them by lane, stream or time, within those by period. */
+  groups(): MergedLatency[] {
+    return [...this.#groups.values()].sort(
+      (a, b) =>
+        latencyNames.indexOf(a.histogram) - latencyNames.indexOf(b.histogram) ||
+        a.group.localeCompare(b.group, 'en', { numeric: true }) ||
+        a.period - b.period,
+    );
+  }
+
+  /** The histograms over time, in the order of an event's way; empty unless `series` was asked for. */
+  series(): ReadonlyMap<LatencyName, LatencySeries> {
+    return new Map([...this.#series].sort(([a], [b]) => latencyNames.indexOf(a) - latencyNames.indexOf(b)));
+  }
+
+  /** Starts of the first and the last interval that were read, whether within the periods or not; undefined: there were none. */
+  covered(): { readonly firstStartMs: number; readonly lastStartMs: number } | undefined {
+    if (this.#firstStartMs > this.#lastStartMs) return undefined;
+    return { firstStartMs: this.#firstStartMs, lastStartMs: this.#lastStartMs };
+  }
+
+  #addMessage(text: string): LatencyLine | undefined {
+    const line = readLatencyLine(text);
+    if (typeof line !== 'string') return this.#add(line);
+    this.lines[line]++;
+    const last = line === 'damaged' ? lastLineOf(text) : undefined;
+    return last === undefined ? undefined : this.#addMessage(last);
+  }
+
+  #add(line: LatencyLine): LatencyLine | undefined {
+    const { windowStartMs: startMs, windowMs } = line;
+    this.#firstStartMs = Math.min(this.#firstStartMs, startMs);
+    this.#lastStartMs = Math.max(this.#lastStartMs, startMs);
+    const { histogram, series } = this.#options;
+    const wanted = histogram === undefined || histogram === line.histogram;
+    if (!wanted || !this.periods.some((period) => within(period, startMs))) {
       this.lines.skipped++;
       return undefined;
     }
@@ -109,24 +126,16 @@ export class LatencyMerge {
       this.lines.damaged++;
       return undefined;
     }
+    if (!this.#seen.add(identity(line))) {
+      this.lines.repeated++;
+      return undefined;
+    }
     this.lines.merged++;
-    this.#group(line).add(this.#decoder, line.maxUs);
-    if (this.#options.series) this.#window(line).add(this.#decoder, line.maxUs);
+    for (const [index, period] of this.periods.entries()) {
+      if (within(period, startMs)) this.#group(line, index).add(this.#decoder, line.maxUs);
+    }
+    if (series) this.#seriesOf(line).window(startMs, windowMs).add(this.#decoder, line.maxUs);
     return line;
-  }
-
-  /** All groups: histograms in the order of an event's way, within them by lane, stream or time. */
-  groups(): MergedLatency[] {
-    return [...this.#groups.values()].sort(
-      (a, b) =>
-        latencyNames.indexOf(a.histogram) - latencyNames.indexOf(b.histogram) ||
-        a.group.localeCompare(b.group, 'en', { numeric: true }),
-    );
-  }
-
-  /** The histograms over time; empty unless `series` was asked for. */
-  series(): ReadonlyMap<LatencyName, LatencySeries> {
-    return this.#series;
   }
 
   #decode(line: LatencyLine): boolean {
@@ -141,9 +150,9 @@ export class LatencyMerge {
     return total === line.count && line.maxUs >= highestValueUs && line.maxUs <= highestValueUs * 1.001;
   }
 
-  #group(line: LatencyLine): MergedLatency {
+  #group(line: LatencyLine, period: number): MergedLatency {
     const label = this.#label(line);
-    const key = `${line.histogram} ${label}`;
+    const key = `${line.histogram} ${period} ${label}`;
     let group = this.#groups.get(key);
     if (group === undefined) {
       if (this.#groups.size >= groupsMax) {
@@ -152,7 +161,7 @@ export class LatencyMerge {
           `--by ${this.#options.by}: more than ${groupsMax} groups; choose a larger --window, a shorter --since to --until, or one --histogram`,
         );
       }
-      group = new MergedLatency(line.histogram, label);
+      group = new MergedLatency(line.histogram, label, period);
       this.#groups.set(key, group);
     }
     return group;
@@ -173,40 +182,24 @@ export class LatencyMerge {
     }
   }
 
-  #window(line: LatencyLine): MergedLatency {
-    let series = this.#series.get(line.histogram);
+  #seriesOf({ histogram }: LatencyLine): LatencySeries {
+    let series = this.#series.get(histogram);
     if (series === undefined) {
-      series = { windowMs: Math.max(1_000, line.windowMs), windows: new Map() };
-      this.#series.set(line.histogram, series);
+      series = new LatencySeries(histogram);
+      this.#series.set(histogram, series);
     }
-    // A window narrower than the log's own interval would leave gaps. (The interval may change with a restart.)
-    while (series.windowMs < line.windowMs) widen(series);
-    for (;;) {
-      const startMs = windowStart(line.windowStartMs, series.windowMs);
-      const known = series.windows.get(startMs);
-      if (known !== undefined) return known;
-      if (series.windows.size < seriesWindowsMax) {
-        const window = new MergedLatency(line.histogram, new Date(startMs).toISOString());
-        series.windows.set(startMs, window);
-        return window;
-      }
-      widen(series);
-    }
+    return series;
   }
 }
 
-function widen(series: LatencySeries): void {
-  series.windowMs *= 2;
-  const wider = new Map<number, MergedLatency>();
-  for (const [startMs, window] of series.windows) {
-    const start = windowStart(startMs, series.windowMs);
-    const known = wider.get(start);
-    if (known === undefined) wider.set(start, window);
-    else known.merge(window);
-  }
-  series.windows = wider;
+function within({ fromMs, toMs }: Period, startMs: number): boolean {
+  return startMs >= fromMs && startMs < toMs;
 }
 
-function windowStart(timeMs: number, windowMs: number): number {
-  return Math.floor(timeMs / windowMs) * windowMs;
+/**
+ * What two copies of a line have in common, and no other two lines. The histogram ends with a checksum of its counts, which tells
+ * the lines of two hosts apart; a lane that stops writes its last line with the interval of the one before.
+ */
+function identity({ time, histogram, lane, stream, windowStartMs, windowMs, count, maxUs, hdr }: LatencyLine): string {
+  return `${time} ${histogram} ${lane} ${windowStartMs} ${windowMs} ${count} ${maxUs} ${hdr.slice(-12)} ${stream ?? ''}`;
 }

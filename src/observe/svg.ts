@@ -35,6 +35,11 @@ const plot = { left: 92, right: 40, top: 48, bottom: 96 } as const;
 const plotWidth = width - plot.left - plot.right;
 const plotHeight = height - plot.top - plot.bottom;
 
+const legendRow = 18;
+/** About the width of a character of 12 units, and how many of them a name may have. */
+const legendCharacter = 7;
+const legendLengthMax = 60;
+
 /** Colours that people with colour-blindness tell apart (Okabe and Ito), dark enough for thin lines on white. */
 const colors = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#8a6d00', '#56b4e9', '#000000'];
 /** Series that share a colour differ by dashes. */
@@ -45,11 +50,15 @@ export function lineChartSvg(chart: LineChart): string {
   return lineChartsSvg([chart]);
 }
 
-/** Several charts, one below the other, as one SVG document of 960 units width. */
+/** Several charts, one below the other, as one SVG document of 960 units width; each 420 units high, more where its legend is long. */
 export function lineChartsSvg(charts: readonly LineChart[]): string {
   assert(charts.length > 0, 'a document has at least one chart');
-  const total = charts.length * height;
-  const parts = charts.map((chart, index) => `<g transform="translate(0 ${index * height})">\n${panel(chart)}</g>\n`);
+  let total = 0;
+  const parts = charts.map((chart) => {
+    const top = total;
+    total += height + Math.max(0, Math.ceil(chart.series.length / perRow(chart)) - 1) * legendRow;
+    return `<g transform="translate(0 ${top})">\n${panel(chart)}</g>\n`;
+  });
   return (
     `<?xml version="1.0" encoding="UTF-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${total}" ` +
     `viewBox="0 0 ${width} ${total}" font-family="system-ui, 'DejaVu Sans', sans-serif" font-size="13" fill="#222">\n` +
@@ -81,7 +90,7 @@ function panel(chart: LineChart): string {
       `text-anchor="middle" transform="rotate(-90 22 ${plot.top + plotHeight / 2})"`,
     ),
     ...chart.series.map((series, index) => curve(series, index, x, y)),
-    ...chart.series.map((series, index) => legend(series.name, index, chart.series.length, bottom + 72)),
+    ...chart.series.map((series, index) => legend(series.name, index, perRow(chart), bottom + 72)),
     finite.length === 0 ? text(middle, plot.top + plotHeight / 2, 'no values', 'text-anchor="middle" fill="#777"') : '',
   ].join('');
 }
@@ -125,13 +134,19 @@ function curve(series: Series, index: number, x: (value: number) => number, y: (
   return (path === '' ? '' : line) + dots;
 }
 
-/** Entries side by side below the chart, as many to a row as fit. */
-function legend(name: string, index: number, count: number, top: number): string {
-  const perRow = Math.min(count, 5);
-  const left = plot.left + (index % perRow) * (plotWidth / perRow);
-  const y = top + Math.floor(index / perRow) * 18;
+/** Entries of the legend side by side below the chart: as many as fit, five at most. */
+function perRow({ series }: LineChart): number {
+  const longest = Math.max(1, ...series.map(({ name }) => Math.min(name.length, legendLengthMax)));
+  const fit = Math.floor(plotWidth / (32 + 16 + longest * legendCharacter));
+  return Math.max(1, Math.min(5, series.length, fit));
+}
+
+function legend(name: string, index: number, columns: number, top: number): string {
+  const left = plot.left + (index % columns) * (plotWidth / columns);
+  const y = top + Math.floor(index / columns) * legendRow;
   const sample = `<path d="M${n(left)} ${y - 4}h26" ${stroke(index)}/>\n`;
-  return sample + text(left + 32, y, name, 'font-size="12"');
+  const shown = name.length > legendLengthMax ? `${name.slice(0, legendLengthMax - 1)}\u2026` : name;
+  return sample + text(left + 32, y, shown, 'font-size="12"');
 }
 
 function stroke(index: number): string {

@@ -99,7 +99,10 @@ t.test('a missing file, a folder, and a damaged gzip are errors that name the fi
     code: 'hist_file',
     message: /missing\.log: no such file/,
   });
-  await t.rejects(hist([folder]), { code: 'hist_file', message: new RegExp(`${folder}: EISDIR`) });
+  await t.rejects(hist([folder]), {
+    code: 'hist_file',
+    message: new RegExp(`${folder}: it is a folder; give the files in it`),
+  });
   await t.rejects(hist([broken]), { code: 'hist_file', message: /broken\.gz: unexpected end of file/ });
   await t.rejects(hist(['--svg', join(folder, 'no', 'x.svg'), sound]), {
     code: 'hist_file',
@@ -124,6 +127,112 @@ t.test('without any latency line the command fails and says what it saw', async 
   await t.rejects(hist(['--until', '2020-01-01', log]), { message: /2 outside what was asked for/ });
 });
 
+t.test('two periods are compared: their rows, and the ratio of every figure', async (t) => {
+  const before = latencyLines(Latency.put, [[100, 100], [200]], { lane: 0, stream: 'orders' }, startMs);
+  const after = latencyLines(Latency.put, [[300, 300, 300]], { lane: 0, stream: 'orders' }, startMs + 20_000);
+  const late = latencyLines(Latency.linger, [[7]], { lane: 0, stream: 'orders' }, startMs + 20_000);
+  const log = file('compare.ndjson', [...before, ...after, ...late].join(''));
+  const split = '2026-11-27T18:00:20Z';
+  const periods = ['--period', `..${split}`, '--period', `${split}..`];
+  const { out } = await hist([...periods, '--by', 'stream', log]);
+  t.same(out.split('\n'), [
+    'A  before 2026-11-27T18:00:20.000Z',
+    'B  from 2026-11-27T18:00:20.000Z',
+    '',
+    'histogram  stream  period  count     p50     p90     p99   p99.9     max    mean',
+    'linger     orders  A           -       -       -       -       -       -       -',
+    '                   B           1    7 us    7 us    7 us    7 us    7 us    7 us',
+    '                   B / A       -       -       -       -       -       -       -',
+    'put        orders  A           3  100 us  200 us  200 us  200 us  200 us  133 us',
+    '                   B           3  300 us  300 us  300 us  300 us  300 us  300 us',
+    '                   B / A   1.00x   3.00x   1.50x   1.50x   1.50x   1.50x   2.25x',
+    '',
+  ]);
+  const svg = join(folder, 'compare.svg');
+  const result = JSON.parse((await hist([...periods, '--json', '--svg', svg, log])).out) as object;
+  t.match(result, {
+    periods: { a: { from: null, to: '2026-11-27T18:00:20.000Z' }, b: { from: '2026-11-27T18:00:20.000Z', to: null } },
+    comparison: [
+      { histogram: 'linger', a: null, b: { count: 1 }, ratio: null },
+      { histogram: 'put', a: { p50Us: 100 }, b: { p50Us: 300 }, ratio: { count: 1, p50Us: 3, p90Us: 1.5 } },
+    ],
+  });
+  const drawn = readFileSync(svg, 'utf8');
+  t.equal(xmlMistake(drawn), undefined);
+  for (const curve of ['linger B', 'put A', 'put B']) t.match(drawn, `>${curve}</text>`);
+});
+
+t.test('lines of journalctl -o json are read, and what it withheld is told with the cure', async (t) => {
+  const entry = (message: unknown, unit = 'spillway.service'): string =>
+    `${JSON.stringify({ __REALTIME_TIMESTAMP: '1795802400000000', _SYSTEMD_UNIT: unit, MESSAGE: message })}\n`;
+  const [first, second] = put.map((line) => line.trimEnd()) as [string, string];
+  const log = [
+    entry(first),
+    entry([...Buffer.from(second)]),
+    entry(other.trimEnd()),
+    entry(null),
+    entry(null, 'cron.service'),
+    entry('out of memory', 'kernel'),
+    entry(7),
+  ];
+  const { out, err } = await hist([], Readable.from([Buffer.from(log.join(''))]));
+  t.match(out, /\nput +5 /);
+  const rest = "1 left out by journalctl (give it --all), 1 of other kinds, 3 not spillway's";
+  t.equal(err, `2 latency lines merged, ${rest}\n`);
+});
+
+t.test('a line that stands in two files counts once, and two lines alike of other times or lanes twice', async (t) => {
+  const [line] = latencyLines(Latency.put, [[5]], { lane: 0 }, startMs) as [string];
+  const later = latencyLines(Latency.put, [[5]], { lane: 0 }, startMs + 10_000);
+  const lane = latencyLines(Latency.put, [[5]], { lane: 1 }, startMs);
+  // As a lane writes its last line, with the interval of the one before.
+  const last = line.replace(/"time":"[^"]*"/, '"time":"2026-11-27T18:00:13.000Z"');
+  const log = file('once.ndjson', [line, ...later, ...lane, last].join(''));
+  const { out, err } = await hist([log, file('twice.ndjson', line), log]);
+  t.match(out, /\nput +4 /);
+  t.equal(err, '4 latency lines merged, 5 there twice\n');
+});
+
+t.test('what is no text, and a file that would be written over, are refused with the cure', async (t) => {
+  const hist_ = (...args: string[]) => hist(args);
+  const zstd = file('a.zst', Buffer.from('28b52ffd0000000000', 'hex'));
+  await t.rejects(hist_(zstd), {
+    code: 'hist_file',
+    message: /a\.zst: it is compressed by zstd.*: zstd -dc .*a\.zst \|/,
+  });
+  const journal = file('system.journal', 'LPKSHHRH and more');
+  await t.rejects(hist_(journal), { message: /journalctl --file .*system\.journal -o cat \| spillway hist/ });
+  const log = file('kept.ndjson', put.join(''));
+  for (const option of ['--hlog', '--svg']) {
+    await t.rejects(hist_(option, log, log), { code: 'usage', message: /kept\.ndjson is a log that is read/ });
+  }
+  t.equal(readFileSync(log, 'utf8'), put.join(''));
+});
+
+t.test('options that contradict each other are told with the cure', async (t) => {
+  const log = file('usage.ndjson', put.join(''));
+  const wrong: [string[], RegExp][] = [
+    [['--since', '2026-11-28', '--until', '2026-11-27'], /--since 2026-11-28T.* is not before --until .*: swap them/],
+    [['--period', '2026-11-27..'], /--period is given once: give it twice/],
+    [['--period', '..2026-11-27', '--period', '2026-11-27..', '--since', '2026-11-01'], /give one of them/],
+    [['--period', '..2026-11-27', '--period', '2026-11-27..', '--by', 'window'], /leave one out/],
+  ];
+  for (const [args, message] of wrong)
+    await t.rejects(hist([...args, log]), { code: 'usage', message }, args.join(' '));
+  const terminal = Object.assign(Readable.from([]), { isTTY: true });
+  await t.rejects(hist([], terminal), { code: 'usage', message: /name files, or pipe one in/ });
+  await t.rejects(hist(['--since', '1795802400', log]), { message: /look like seconds: 1795802400000\?/ });
+});
+
+t.test('a range that the log does not cover is told with the one that it covers', async (t) => {
+  const log = file('covers.ndjson', put.join(''));
+  await t.rejects(hist(['--since', '2027-01-01', log]), {
+    code: 'no_latency_lines',
+    message:
+      /2 outside what was asked for; its intervals begin from 2026-11-27T18:00:00\.000Z to 2026-11-27T18:00:10\.000Z/,
+  });
+});
+
 t.test('wrong usage is told before anything is read', async (t) => {
   for (const args of [
     ['--by', 'day'],
@@ -131,6 +240,8 @@ t.test('wrong usage is told before anything is read', async (t) => {
     ['--window', '0s'],
     ['--since', 'soon'],
     ['--histogram', 'x'],
+    ['--period', '2026-11-27'],
+    ['--period', '2026-11-28..2026-11-27'],
     ['--wat'],
   ]) {
     await t.rejects(hist(args), CommanderError, args.join(' '));

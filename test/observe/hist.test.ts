@@ -1,5 +1,6 @@
 import t from 'tap';
-import { groupsMax, LatencyMerge, type MergeOptions, seriesWindowsMax } from '../../src/observe/hist.ts';
+import { groupsMax, LatencyMerge, type MergeOptions } from '../../src/observe/hist.ts';
+import { seriesWindowsMax } from '../../src/observe/hist-series.ts';
 import { Latency } from '../../src/observe/latency.ts';
 import { lineLengthMax } from '../../src/observe/latency-line.ts';
 import { exactPercentile, latencyLines, random } from './latency-log.ts';
@@ -83,7 +84,8 @@ t.test('a time range takes intervals by their start, and a name takes one histog
     ...latencyLines(Latency.put, [[1], [2], [3], [4]], { lane: 0 }, startMs, 10_000),
     ...latencyLines(Latency.linger, [[5]], { lane: 0 }, startMs + 10_000),
   ];
-  const merge = merged(lines, { sinceMs: startMs + 10_000, untilMs: startMs + 30_000, histogram: 'put' });
+  const periods = [{ fromMs: startMs + 10_000, toMs: startMs + 30_000 }];
+  const merge = merged(lines, { periods, histogram: 'put' });
   t.match(merge.lines, { merged: 2, skipped: 3 });
   t.match(
     merge.groups().map((group) => [group.counts.total, group.maxUs]),
@@ -112,10 +114,10 @@ t.test('what is not a sound latency line is counted by what it is, and changes n
     edited({ lane: {} }),
     `{"kind":"latency","pad":"${'x'.repeat(lineLengthMax)}"}`,
   ]);
-  t.same(merge.lines, { merged: 2, skipped: 0, other: 1, foreign: 3, damaged: 10 });
+  t.same(merge.lines, { merged: 1, repeated: 1, skipped: 0, other: 1, foreign: 3, damaged: 10, withheld: 0 });
   t.match(
     merge.groups().map((group) => group.counts.total),
-    [4],
+    [2],
   );
 });
 

@@ -2,8 +2,9 @@
  * What the lanes check of a delivery: the daemon's books against what the sender was told, and the stream against what was
  * sent. Also the events that they send. Nothing here starts a process.
  */
-import { LatencyMerge, type MergedLatency } from '../../../src/observe/hist.ts';
+import { LatencyMerge } from '../../../src/observe/hist.ts';
 import type { LatencyName } from '../../../src/observe/latency.ts';
+import type { MergedLatency } from '../../../src/observe/merged-latency.ts';
 import { type EventBytes, NumberedEvents } from '../../daemon/numbered-events.ts';
 import type { Oracle } from '../../daemon/oracle.ts';
 import type { Ledger, LogLine, Rig } from '../../daemon/running.ts';

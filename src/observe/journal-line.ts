@@ -1,0 +1,37 @@
+/**
+ * Takes spillway's line out of a line of `journalctl -o json`. For the `hist` command; pure.
+ *
+ * Source: https://systemd.io/JOURNAL_EXPORT_FORMATS/, "Journal JSON Format": a field is a string; an array of numbers (bytes)
+ * where it is not UTF-8 or holds control characters; `null` above 4,096 bytes, unless `--all` was given.
+ */
+
+/** What each line of `journalctl -o json` holds. Inside a string it would be escaped. */
+const sign = '"__REALTIME_TIMESTAMP":"';
+
+/** Whether `text` is a line of `journalctl -o json`. */
+export function isJournalLine(text: string): boolean {
+  return text.startsWith('{"') && text.includes(sign);
+}
+
+/**
+ * What the program had written: the line of `text`, which {@link isJournalLine} has accepted. `withheld`: spillway wrote a
+ * line, and journalctl left it out for its length. Undefined: there is no message, or it cannot be read.
+ */
+export function journalMessage(text: string): string | 'withheld' | undefined {
+  let entry: unknown;
+  try {
+    entry = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const fields = entry as Readonly<Record<string, unknown>>;
+  const message = fields['MESSAGE'];
+  if (typeof message === 'string') return message;
+  if (message === null) return isSpillway(fields) ? 'withheld' : undefined;
+  if (!Array.isArray(message) || !message.every((each) => typeof each === 'number')) return undefined;
+  return Buffer.from(message).toString();
+}
+
+function isSpillway(fields: Readonly<Record<string, unknown>>): boolean {
+  return /^spillway/.test(String(fields['SYSLOG_IDENTIFIER'])) || /^spillway/.test(String(fields['_SYSTEMD_UNIT']));
+}
