@@ -113,7 +113,7 @@ async function openQueue(): Promise<{ readonly queue: Queue; readonly logs: Dura
     },
     journalSynced: () => undefined,
   };
-  const logs = queue.openJournal(rings, watch, journalBytes);
+  const logs = queue.openJournal(rings, watch, { maxBytes: journalBytes });
   logs.mustSync();
   say(`r ${(performance.now() - startMs).toFixed(1)}`);
   say(...readdirSync(plan.directory).flatMap((name) => (name.endsWith('.tmp') ? [`t ${name}`] : [])));
