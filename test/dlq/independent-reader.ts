@@ -2,7 +2,7 @@
  * Reads segments the way src/dlq/FORMAT.md describes them, sharing no code with src/dlq, so that one mistake in both directions
  * cannot hide. Only tests import it; slow, and strict: it stops at the first byte that is not as described.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
@@ -66,9 +66,10 @@ export function segmentNames(directory: string, series: 'spill' | 'dead'): strin
     .sort();
 }
 
-/** All whole entries of a series in a directory, in the order of their files. */
+/** All whole entries of a series in a directory, in the order of their files. One that is removed meanwhile has none. */
 export function readSeries(directory: string, series: 'spill' | 'dead'): ReadEntry[] {
-  return segmentNames(directory, series).flatMap(
-    (name) => readSegment(readFileSync(join(directory, name)))?.entries ?? [],
-  );
+  return segmentNames(directory, series).flatMap((name) => {
+    const path = join(directory, name);
+    return existsSync(path) ? (readSegment(readFileSync(path))?.entries ?? []) : [];
+  });
 }

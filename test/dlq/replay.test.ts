@@ -76,7 +76,10 @@ t.test('segments are given back when a checkpoint covers them, and their room wi
     async () => segmentNames(directory, 'spill').length,
     (left) => left === 0,
   );
-  t.equal(queue.dlq.diskBytes, empty);
+  await until(
+    async () => queue.dlq.diskBytes,
+    (bytes) => bytes === empty,
+  );
 });
 
 t.test('dead letters stay over restarts, with reason, attempts and time, and are never replayed', async (t) => {
