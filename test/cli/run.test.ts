@@ -39,19 +39,22 @@ function start(t: Test, directory: string): { readonly exited: Promise<unknown[]
   return { exited, stop: () => void daemon.kill('SIGTERM') };
 }
 
-t.test('a daemon whose log nobody reads takes events all the same, and ends when it is told to, or has failed', async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), 'spillway-run-'));
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
-  const daemon = start(t, directory);
-  const path = join(directory, 'spillway.sock');
-  const client = await until(
-    () => connect({ path }).catch(() => undefined),
-    (connected) => connected !== undefined,
-  );
-  client?.send('key', 'an event');
-  t.match(await client?.close(), { accepted: 1 });
-  const second = start(t, directory);
-  t.strictSame(await second.exited, [1, null], 'the state directory is taken');
-  daemon.stop();
-  t.strictSame(await daemon.exited, [0, null]);
-});
+t.test(
+  'a daemon whose log nobody reads takes events all the same, and ends when it is told to, or has failed',
+  async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'spillway-run-'));
+    t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+    const daemon = start(t, directory);
+    const path = join(directory, 'spillway.sock');
+    const client = await until(
+      () => connect({ path }).catch(() => undefined),
+      (connected) => connected !== undefined,
+    );
+    client?.send('key', 'an event');
+    t.match(await client?.close(), { accepted: 1 });
+    const second = start(t, directory);
+    t.strictSame(await second.exited, [1, null], 'the state directory is taken');
+    daemon.stop();
+    t.strictSame(await daemon.exited, [0, null]);
+  },
+);

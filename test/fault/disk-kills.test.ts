@@ -22,7 +22,11 @@ t.test('a process that is killed at any time loses nothing that was on disk, and
   const directory = temporaryDirectory(t);
   const report = await campaign(planOf(directory));
   t.comment(JSON.stringify({ ...report, struck: undefined }));
-  t.strictSame(report.broken, [], 'nothing lost, altered, repeated though covered, or left behind; every start succeeds');
+  t.strictSame(
+    report.broken,
+    [],
+    'nothing lost, altered, repeated though covered, or left behind; every start succeeds',
+  );
   t.equal(report.altered, 0);
   t.ok(report.kills >= kills, `${report.kills} kills`);
   t.ok(report.acknowledged > 20 * kills, `${report.acknowledged} events were on disk`);

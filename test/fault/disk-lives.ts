@@ -151,7 +151,7 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
   let hasTorn = false;
   for (let kill = 0; kill < kills; kill++) {
     // Damage is recovered from by the next life alone.
-    const points = hasTorn && dice.next() < 0.7 ? inRecovery : plan.failpoints;
+    const points: readonly Step[] = hasTorn && dice.next() < 0.7 ? inRecovery : plan.failpoints;
     const aim = dice.next() < plan.aimed ? points[dice.below(points.length)] : undefined;
     const failpoint = aim && { call: aim[0], at: aim[1], nth: points === inRecovery ? 1 : 1 + dice.below(3) };
     const isInStart = aim === undefined && dice.next() < diesInStart;

@@ -19,21 +19,28 @@ const planOf = (directory: string): Campaign => ({
   places: [{ directory }, { directory }],
 });
 
-t.test('a process that dies while it closes, checkpoints, removes or recovers segments leaves all that was on disk', async (t) => {
-  t.comment(`SEED=${seed}`);
-  const report = await campaign(planOf(temporaryDirectory(t)));
-  t.comment(JSON.stringify({ ...report, struck: [...report.struck] }));
-  t.strictSame(report.broken, [], 'nothing lost, altered, repeated though covered, or left behind; every start succeeds');
-  t.ok(report.kills >= kills, `${report.kills} kills`);
-  t.ok(report.acknowledged > 10 * kills, `${report.acknowledged} events were on disk`);
-  t.ok(report.duplicates <= report.uncovered, `${report.duplicates} again, of ${report.uncovered} in flight`);
-  const struck = [...report.struck.values()].reduce((sum, times) => sum + times, 0);
-  t.ok(struck > kills / 2, `${struck} died at a step of their work`);
-  for (const [name, points] of Object.entries(steps)) {
-    const times = points.reduce((sum, point) => sum + (report.struck.get(point.join(' ')) ?? 0), 0);
-    t.ok(times >= 3, `${times} of them ${name}`);
-  }
-});
+t.test(
+  'a process that dies while it closes, checkpoints, removes or recovers segments leaves all that was on disk',
+  async (t) => {
+    t.comment(`SEED=${seed}`);
+    const report = await campaign(planOf(temporaryDirectory(t)));
+    t.comment(JSON.stringify({ ...report, struck: [...report.struck] }));
+    t.strictSame(
+      report.broken,
+      [],
+      'nothing lost, altered, repeated though covered, or left behind; every start succeeds',
+    );
+    t.ok(report.kills >= kills, `${report.kills} kills`);
+    t.ok(report.acknowledged > 10 * kills, `${report.acknowledged} events were on disk`);
+    t.ok(report.duplicates <= report.uncovered, `${report.duplicates} again, of ${report.uncovered} in flight`);
+    const struck = [...report.struck.values()].reduce((sum, times) => sum + times, 0);
+    t.ok(struck > kills / 2, `${struck} died at a step of their work`);
+    for (const [name, points] of Object.entries(steps)) {
+      const times = points.reduce((sum, point) => sum + (report.struck.get(point.join(' ')) ?? 0), 0);
+      t.ok(times >= 3, `${times} of them ${name}`);
+    }
+  },
+);
 
 t.test('what is said to be on disk before it is written, is missed: the check can fail', async (t) => {
   const early = { failpoints: [['write spill', 'before']], promisesEarly: true } as const;

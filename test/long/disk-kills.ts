@@ -6,8 +6,8 @@
  */
 import { campaign } from '../fault/disk-lives.ts';
 import { inCheckpoint, inJournal, inRecovery, inSeal, inUnlink } from '../fault/failpoints.ts';
-import { checkLives, directoryOf } from './parts/lives.ts';
 import { runLane } from './parts/lane.ts';
+import { checkLives, directoryOf } from './parts/lives.ts';
 
 await runLane('disk-kills: what is on disk outlives every kill, wherever in the work it strikes', async (lane) => {
   const kills = lane.sized(10_000, 20);

@@ -7,8 +7,8 @@
 import { campaign } from '../fault/disk-lives.ts';
 import { inCheckpoint, inJournal, inSeal, inUnlink } from '../fault/failpoints.ts';
 import { cuttableDisks, withoutPowerCuts } from '../fault/power-cut.ts';
-import { checkLives } from './parts/lives.ts';
 import { runLane } from './parts/lane.ts';
+import { checkLives } from './parts/lives.ts';
 
 await runLane('power-cuts: what is on disk outlives every power cut', async (lane) => {
   const reason = withoutPowerCuts();

@@ -6,8 +6,8 @@
  */
 import { campaign } from '../fault/disk-lives.ts';
 import { inCheckpoint, inUnlink } from '../fault/failpoints.ts';
-import { checkLives, directoryOf } from './parts/lives.ts';
 import { runLane } from './parts/lane.ts';
+import { checkLives, directoryOf } from './parts/lives.ts';
 
 await runLane('replay-kills: a killed replay goes on where its checkpoint was', async (lane) => {
   const kills = lane.sized(1_000, 20);
