@@ -13,7 +13,9 @@ export async function signalsHeld(t: Test, lives: number, ack: 'memory' | 'disk'
   const report = await signalDaemons(t, { lives, signal: 'SIGTERM', acks: [ack], random, seed });
   const slowestMs = Math.max(...report.endMs);
   t.comment(`${report.acked} of ${report.sent} acknowledged, ${report.heirs} daemons found events of those before`);
-  t.comment(`ended within ${slowestMs.toFixed(0)} ms, ${Math.max(...report.lingerMs).toFixed(0)} ms after the last line`);
+  t.comment(
+    `ended within ${slowestMs.toFixed(0)} ms, ${Math.max(...report.lingerMs).toFixed(0)} ms after the last line`,
+  );
   t.ok(report.acked > lives * 200, `${report.acked} events were acknowledged`);
   t.ok(report.heirs >= lives / 8, `${report.heirs} left events on disk only`);
   t.equal(report.lost, 0);
