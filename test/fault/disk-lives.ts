@@ -14,8 +14,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { FsyncPolicy } from '../../src/dlq/options.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
-import type { Failpoint, Lie } from './doomed-files.ts';
+import type { Lie, Step } from './doomed-files.ts';
 import type { LifePlan } from './doomed-life.ts';
+import { inRecovery } from './failpoints.ts';
 import { LifeOracle } from './life-oracle.ts';
 
 export interface Campaign {
@@ -25,7 +26,7 @@ export interface Campaign {
   /** In turns, by generation. */
   readonly fsyncs: readonly FsyncPolicy[];
   /** Calls at which lives are killed, and when; of the others, the moment is random. */
-  readonly failpoints: readonly (readonly [call: string, at: Failpoint['at']])[];
+  readonly failpoints: readonly Step[];
   /** Share of the lives that are to die at a failpoint. */
   readonly aimed: number;
   /** Where directories are made: one for each generation that runs at a time. */
@@ -137,17 +138,22 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
   const seed = (plan.seed + generation * 7_919) % 2 ** 31;
   const dice = new RandomSequence(seed);
   const { cut, directory: parent } = place;
-  const oracle = new LifeOracle(cut === undefined);
+  const fsync = plan.fsyncs[generation % plan.fsyncs.length] as FsyncPolicy;
+  const isKillOnly = cut === undefined;
+  const oracle = new LifeOracle({ marks: isKillOnly, checkpoints: isKillOnly || fsync.kind !== 'none' });
   const directory = join(mkdtempSync(join(parent, 'lives-')), 'dlq');
   const common = {
     directory,
-    fsync: plan.fsyncs[generation % plan.fsyncs.length] as FsyncPolicy,
+    fsync,
     ...(plan.lie === undefined ? {} : { lie: plan.lie }),
     ...(plan.promisesEarly === true ? { promisesEarly: true } : {}),
   };
+  let hasTorn = false;
   for (let kill = 0; kill < kills; kill++) {
-    const aim = dice.next() < plan.aimed ? plan.failpoints[dice.below(plan.failpoints.length)] : undefined;
-    const failpoint = aim && { call: aim[0], at: aim[1], nth: 1 + dice.below(3) };
+    // Damage is recovered from by the next life alone.
+    const points: readonly Step[] = hasTorn && dice.next() < 0.7 ? inRecovery : plan.failpoints;
+    const aim = dice.next() < plan.aimed ? points[dice.below(points.length)] : undefined;
+    const failpoint = aim && { call: aim[0], at: aim[1], nth: points === inRecovery ? 1 : 1 + dice.below(3) };
     const isInStart = aim === undefined && dice.next() < diesInStart;
     const death: Death = {
       ...(isInStart ? { startMs: dice.next() * startMsMost } : {}),
@@ -157,6 +163,7 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
     const own = { seed: dice.below(2 ** 31), first: oracle.next, work: plan.work };
     await oneLife({ ...common, ...own, ...(failpoint === undefined ? {} : { failpoint }) }, oracle, death);
     tally.killed(oracle, aim?.join(' '));
+    hasTorn = oracle.hasStruck && aim?.[1] === 'half';
     await cut?.();
   }
   const last: LifePlan = { ...common, seed, first: oracle.next, work: 'drain' };

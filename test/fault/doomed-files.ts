@@ -15,6 +15,9 @@ export interface Failpoint {
   readonly nth: number;
 }
 
+/** A failpoint, whichever of the calls of that name it is. */
+export type Step = readonly [call: Failpoint['call'], at: Failpoint['at']];
+
 /** What the disk says that it has done, and has not: for controls, which must find what comes of it. */
 export type Lie = 'sync' | 'directory sync' | 'unlink' | 'checkpoint';
 

@@ -2,12 +2,10 @@
  * Where in its work with files the DLQ is killed by name: for the campaigns of kills and power cuts. Calls are those of
  * doomed-files.ts; a campaign that never comes by one of them fails.
  */
-import type { Campaign } from './disk-lives.ts';
-
-type Failpoints = Campaign['failpoints'];
+import type { Step } from './doomed-files.ts';
 
 /** A segment is full, or its reader has caught up: it is synced and closed, and the next one begun. */
-export const inSeal: Failpoints = [
+export const inSeal: readonly Step[] = [
   ['sync spill', 'before'],
   ['sync spill', 'after'],
   ['close spill', 'before'],
@@ -18,7 +16,7 @@ export const inSeal: Failpoints = [
 ];
 
 /** Written, synced, renamed, its name synced. */
-export const inCheckpoint: Failpoints = [
+export const inCheckpoint: readonly Step[] = [
   ['create checkpoint', 'after'],
   ['write checkpoint', 'half'],
   ['sync checkpoint', 'before'],
@@ -28,14 +26,14 @@ export const inCheckpoint: Failpoints = [
   ['sync checkpoint names', 'after'],
 ];
 
-export const inUnlink: Failpoints = [
+export const inUnlink: readonly Step[] = [
   ['unlink spill', 'before'],
   ['unlink spill', 'after'],
   ['unlink journal', 'before'],
   ['unlink journal', 'after'],
 ];
 
-export const inJournal: Failpoints = [
+export const inJournal: readonly Step[] = [
   ['write marks', 'before'],
   ['write marks', 'half'],
   ['write marks', 'after'],
@@ -47,7 +45,7 @@ export const inJournal: Failpoints = [
 ];
 
 /** Of what a torn write left. */
-export const inRecovery: Failpoints = [
+export const inRecovery: readonly Step[] = [
   ['write quarantine', 'half'],
   ['rename quarantine', 'before'],
   ['truncate spill', 'before'],

@@ -19,6 +19,12 @@ interface Handled {
   readonly id: number;
 }
 
+/** What is there again after the end of a life, once it was there: nothing that was not synced outlives a power cut. */
+export interface Trust {
+  readonly checkpoints: boolean;
+  readonly marks: boolean;
+}
+
 export class LifeOracle {
   readonly broken: string[] = [];
   /** Number of the next life's first event. */
@@ -41,11 +47,10 @@ export class LifeOracle {
   readonly #again = new Map<number, number>();
   /** By log, in the order of their sequences: what this life handled and nothing covers. */
   #handled = new Map<string, Handled[]>();
-  /** Marks cover nothing where they are not known to be on disk. */
-  readonly #trustsMarks: boolean;
+  readonly #trust: Trust;
 
-  constructor(trustsMarks: boolean) {
-    this.#trustsMarks = trustsMarks;
+  constructor(trust: Trust) {
+    this.#trust = trust;
   }
 
   get acknowledged(): number {
@@ -61,8 +66,8 @@ export class LifeOracle {
     const [letter, ...words] = line.split(' ') as [string, ...string[]];
     if (letter === 'w') for (const id of words) this.#acknowledged.add(Number(id));
     else if (letter === 'd' || letter === 'a') this.#handle(letter, words as [string, string, string, string]);
-    else if (letter === 'c') this.#cover('', words);
-    else if (letter === 'm' && this.#trustsMarks) this.#cover('j', words);
+    else if (letter === 'c' && this.#trust.checkpoints) this.#cover('', words);
+    else if (letter === 'm' && this.#trust.marks) this.#cover('j', words);
     else if (letter === 'n') this.next = Number(words[0]);
     else if (letter === 't') this.#break(`left behind after a start: ${words[0]}`);
     else if (letter === 'f') this.hasStruck = true;

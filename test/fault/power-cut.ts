@@ -61,8 +61,20 @@ function cuttableDisk(ending: Ending, path: string, cutCommand: string): Require
   execFileSync('mkfs.ext4', ['-q', '-E', 'lazy_itable_init=0', loop]);
   mkdirSync(path);
   execFileSync('mount', [loop, path]);
-  // Lazily: whoever still has files open there is ended after this.
-  ending.teardown(async () => void spawnSync('umount', ['--lazy', path]));
   const script = '"$0" "$1" && umount "$1" && mount "$2" "$1"';
-  return { directory: path, cut: async () => void (await run('sh', ['-c', script, cutCommand, path, loop])) };
+  let cutting: Promise<unknown> = Promise.resolve();
+  let isOver = false;
+  ending.teardown(async () => {
+    // A test that was given up may be in the middle of a cut, and must not mount the disk again.
+    isOver = true;
+    await cutting.catch(() => undefined);
+    // Lazily: whoever still has files open there is ended after this.
+    spawnSync('umount', ['--lazy', path]);
+  });
+  const cut = async (): Promise<void> => {
+    if (isOver) throw new Error('the disk is gone');
+    cutting = run('sh', ['-c', script, cutCommand, path, loop]);
+    await cutting;
+  };
+  return { directory: path, cut };
 }

@@ -1,6 +1,6 @@
 /**
  * Ends a real daemon again and again with a signal while a sender sends some 20,000 events a second, at ack levels `memory` and `disk`
- * in turns, and says in the end what became of them. Used by sigterms.test.ts and by the long lane of that name.
+ * in turns, and says in the end what became of them. Used by the tests and the long lane of that name.
  *
  * ```
  *   this process ─ events, acks ─ daemon ─▶ simulator        daemon n: SIGTERM [and again, 50 ms later]; daemon n + 1 goes on with the rest
@@ -48,7 +48,7 @@ const lifeMsLeast = 30;
 const lifeMsMost = 150;
 const secondSignalMs = 50;
 /** Numbers that one life may use. */
-const lifeEvents = 20_000;
+const lifeEvents = 6_000;
 const settings = 'lanes = 1\ndrain_timeout = "300ms"';
 
 export async function signalDaemons(ending: Ending, plan: SignalPlan): Promise<SignalReport> {

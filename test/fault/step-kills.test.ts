@@ -7,12 +7,14 @@ import { inCheckpoint, inJournal, inRecovery, inSeal, inUnlink } from './failpoi
 const kills = 150;
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
+const steps = { inSeal, inCheckpoint, inUnlink, inJournal, inRecovery };
+
 const planOf = (directory: string): Campaign => ({
   seed,
   kills,
   work: 'all',
   fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
-  failpoints: [...inSeal, ...inCheckpoint, ...inUnlink, ...inJournal, ...inRecovery],
+  failpoints: Object.values(steps).flat(),
   aimed: 1,
   places: [{ directory }, { directory }],
 });
@@ -33,9 +35,9 @@ t.test(
     t.ok(report.duplicates <= report.uncovered, `${report.duplicates} again, of ${report.uncovered} in flight`);
     const struck = [...report.struck.values()].reduce((sum, times) => sum + times, 0);
     t.ok(struck > kills / 2, `${struck} died at a step of their work`);
-    for (const [steps, points] of Object.entries({ inSeal, inCheckpoint, inUnlink, inJournal })) {
+    for (const [name, points] of Object.entries(steps)) {
       const times = points.reduce((sum, point) => sum + (report.struck.get(point.join(' ')) ?? 0), 0);
-      t.ok(times >= 5, `${times} of them ${steps}`);
+      t.ok(times >= 3, `${times} of them ${name}`);
     }
   },
 );
