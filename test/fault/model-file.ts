@@ -83,7 +83,10 @@ export class ModelFile {
 
   /** Some sectors may have come to the disk; the others never will. */
   failSync(random: RandomSequence): void {
-    this.#durable = this.#pending.flatMap(sectorsOf).filter(() => random.next() < 0.5).reduce(applied, this.#durable);
+    this.#durable = this.#pending
+      .flatMap(sectorsOf)
+      .filter(() => random.next() < 0.5)
+      .reduce(applied, this.#durable);
     this.#pending = [];
   }
 
