@@ -14,8 +14,8 @@ export interface Catch {
   readonly claim: string;
 }
 
-/** No test file takes so long on a healthy build. */
-const finderTimeoutMs = 400_000;
+/** No test file takes so long on a healthy build, on a busy machine. */
+const finderTimeoutMs = 1_200_000;
 
 /** What catches the mistake of a build first; undefined: nothing. */
 export async function hunt(build: Build, finders: readonly string[], seed: number): Promise<Catch | undefined> {
