@@ -9,7 +9,6 @@ import { join } from 'node:path';
 import { type Dlq, type OpenDlqOptions, openDlq } from '../../src/dlq/dlq.ts';
 import type { DurableLogs, DurableWatch } from '../../src/dlq/durable-logs.ts';
 import type { JournalOptions } from '../../src/dlq/journal.ts';
-import type { JournalledRing } from '../../src/dlq/journal-rings.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import type { BlockArea, DlqEvent } from '../../src/dlq/options.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
@@ -54,8 +53,6 @@ export type QueueOptions = Partial<
   /** Its timers run so many times as fast as the clock on the wall. */
   readonly clockRate?: number;
 };
-
-type GivenToJournal = Partial<Omit<JournalOptions, 'blocks' | 'rings'>>;
 
 type Teardown = { teardown(end: () => unknown): void };
 
@@ -176,10 +173,9 @@ export class Queue {
   }
 
   /** Opens the journal, of events in these rings. */
-  openJournal(rings: readonly JournalledRing[], watch: DurableWatch, given: GivenToJournal = {}): DurableLogs {
+  openJournal(rings: JournalOptions['rings'], watch: DurableWatch, given: Partial<JournalOptions> = {}): DurableLogs {
     const options = { maxBytes: 1024 ** 2, commitWindowMs: 0, ...given, blocks: this.#journalBlocks, rings };
-    this.#logs = this.dlq.openJournal(options, watch);
-    return this.#logs;
+    return (this.#logs = this.dlq.openJournal(options, watch));
   }
 
   /** Offers one event that is in `ring` to the journal; what that answers. */

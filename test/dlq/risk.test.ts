@@ -8,8 +8,8 @@ import { eventOf, Queue, temporaryDirectory } from './queue.ts';
 const small = { blockBytes: 512, blockCount: 2 };
 const count = 20;
 
-async function fill(queue: Queue): Promise<void> {
-  for (let id = 0; id < count; id++) await queue.append(eventOf(id, 'x'.repeat(300)));
+async function fill(queue: Queue, from = 0, to = count): Promise<void> {
+  for (let id = from; id < to; id++) await queue.append(eventOf(id, 'x'.repeat(300)));
 }
 
 /** Keys of what a start would find if the process died now. */
@@ -36,14 +36,20 @@ t.test('what gave its memory to newer events before a sync that failed is at ris
 
 t.test('where every write is synced, a sync that fails puts nothing at risk', async (t) => {
   const disk = new FailingSyncs(/spill.*seg$/);
-  disk.failures = 1;
   const directory = temporaryDirectory(t);
   const queue = await Queue.open(t, directory, { ...small, fsync: { kind: 'each' }, files: disk.files });
-  await fill(queue);
+  await fill(queue, 0, 10);
+  await queue.dlq.flush();
+  disk.failures = 1;
+  await fill(queue, 10);
   t.equal(await queue.dlq.flush(), true);
   t.equal(disk.failures, 0);
   t.strictSame(queue.reported('at_risk'), []);
   t.strictSame(await keysLeft(t, directory), allKeys);
+  const back = (await queue.replay()).map(({ key }) => key);
+  t.strictSame(back, allKeys, 'each comes back once, though two segments may have it');
+  t.equal(queue.dlq.holdings(undefined).spilled, 0);
+  t.strictSame(queue.reported('damaged_events'), [], 'and none is counted twice');
 });
 
 const policies: readonly FsyncPolicy[] = [

@@ -3,6 +3,7 @@
  * processes only; tests run them short, the long lanes long.
  */
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
+import { copyOf, emptyStory } from './disk-events.ts';
 import {
   callsOf,
   type Findings,
@@ -100,12 +101,23 @@ function rarestFirst(calls: readonly string[]): readonly number[] {
 /** Where a sync that fails puts nothing at risk: what is not synced is in memory, or was promised to nobody. */
 const failurePolicies = policies.filter(({ fsync, journal }) => fsync.kind === 'each' || journal);
 
+/** The power goes at the end of the life, and once soon after the call: what was begun anew is not finished then. */
 async function failedCall(plan: LifePlan, fault: DiskFault, tally: Tally): Promise<void> {
   const disk = new ModelDisk(new Map(), new RandomSequence(plan.seed));
-  disk.fault = fault;
-  const story = await live(disk, plan);
   const { kind, step, isLasting } = fault;
   const what = `seed ${plan.seed}, ${kind}${isLasting ? ' from' : ' at'} call ${step}`;
+  const dice = new RandomSequence(plan.seed + step);
+  const soon = step + 1 + dice.below(30);
+  const left: Left[] = [];
+  const soFar = emptyStory();
+  disk.onStep = (now) => {
+    if (now !== soon || disk.fired === 0) return;
+    const image = disk.afterPowerCut(dice.next() < 0.5 ? 'nothing' : 'subset', dice);
+    left.push({ what: `${what}, power gone before ${now}`, image, story: copyOf(soFar), struck: true });
+  };
+  disk.fault = fault;
+  const story = await live(disk, plan, soFar);
+  await tally.inspect(left, emptyStory(), plan.seed, { hasSafeCheckpoints: hasSafeCheckpoints(plan) });
   const image = disk.afterPowerCut('nothing', new RandomSequence(step));
   tally.add(
     what,

@@ -11,7 +11,7 @@ import { VirtualTime } from '../deliver/virtual-time.ts';
 import { readSegment } from '../dlq/independent-reader.ts';
 import type { Event, Queue } from '../dlq/queue.ts';
 import { attempted, isDead, numberOf, type Story } from './disk-events.ts';
-import { directory, hangMs, type LifePlan, open, startMs } from './disk-life.ts';
+import { directory, hangMs, open, type Run, startMs } from './disk-queue.ts';
 import { type Image, ModelDisk } from './model-disk.ts';
 
 /** What this disk cannot show. */
@@ -46,7 +46,7 @@ export async function inspect(
 async function judge(image: Image, seed: number, time: VirtualTime, story: Story, expected: Expected): Promise<void> {
   const { broken } = story;
   const disk = new ModelDisk(image, new RandomSequence(seed));
-  const fsync: LifePlan['fsync'] = { kind: 'each' };
+  const fsync: Run['fsync'] = { kind: 'each' };
   const queue = await open(disk, { seed: seed + 1e6, fsync }, time);
   const holdings = queue.dlq.holdings(undefined);
   const spilled = (await queue.replay()).map((event) => numberOf(event, story));

@@ -14,10 +14,9 @@ import { Kind } from '../../src/dlq/layout.ts';
 import { checkpointMs } from '../../src/dlq/options.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { Appended } from '../../src/dlq/series.ts';
-import { type Arena, createArena } from '../../src/ring/arena.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import { VirtualTime } from '../deliver/virtual-time.ts';
-import { type Event, Queue, type QueueOptions } from '../dlq/queue.ts';
+import type { Event, Queue } from '../dlq/queue.ts';
 import {
   attempted,
   comesBack,
@@ -28,27 +27,11 @@ import {
   type Story,
   streams,
 } from './disk-events.ts';
+import { hangMs, offer, open, type Run, startMs } from './disk-queue.ts';
 import { DiskRings } from './disk-rings.ts';
 import { isOrdered, type ModelDisk } from './model-disk.ts';
 
-export const directory = '/state/dlq';
-
-export const startMs = 1_000_000;
-/** Virtual: nothing that the DLQ is asked for takes longer, whatever the disk does. */
-export const hangMs = 5_000;
-const sizes = {
-  reserveBytes: 2_048,
-  segmentBytes: 4_096,
-  blockBytes: 1_024,
-  blockCount: 4,
-  windowBytes: 16_384,
-  windowCount: 2,
-};
-const arena: Arena = createArena(65_536 + 2 * 1024 ** 2 + 4 * 1_024 + 2 * 16_384 + 8 * 4_096);
-
-export interface LifePlan {
-  readonly seed: number;
-  readonly fsync: QueueOptions['fsync'] & object;
+export interface LifePlan extends Run {
   /** Bursts, flushes and replays. */
   readonly turns: number;
   /** Some senders have their events acknowledged at level `disk`: there is a journal. */
@@ -73,37 +56,6 @@ export async function live(disk: ModelDisk, plan: LifePlan, story: Story = empty
   }
   if (!hasEnded()) story.broken.push(`turn ${story.turns} hangs`);
   return story;
-}
-
-/** Opens the queue on a disk. Another seed, or a disk that was used meanwhile, makes it another run. */
-export function open(
-  disk: ModelDisk,
-  { fsync, seed }: Pick<LifePlan, 'fsync' | 'seed'>,
-  time: VirtualTime,
-): Promise<Queue> {
-  const dice = new RandomSequence(seed + disk.steps);
-  const clock = { nowMs: () => time.nowMs, after: time.after };
-  return Queue.open({ teardown: () => undefined }, directory, {
-    ...sizes,
-    fsync,
-    files: disk,
-    clock,
-    arena,
-    randomWord: () => dice.below(2 ** 32),
-  });
-}
-
-/** A disk that takes nothing for a while is offered the event again; one that refuses it has refused it. */
-export async function offer(queue: Queue, event: Event, kind: Kind, time: VirtualTime): Promise<Appended> {
-  for (let tries = 0; tries < 5; tries++) {
-    const answer = queue.offer(event, kind);
-    if (answer !== Appended.busy) return answer;
-    await new Promise<void>((resolve) => {
-      queue.dlq.whenWritable(resolve);
-      time.after(1_000, resolve);
-    });
-  }
-  return Appended.full;
 }
 
 /** Handed out, and not known to be delivered. */

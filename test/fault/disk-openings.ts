@@ -4,19 +4,14 @@ import { checkpointMs } from '../../src/dlq/options.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { VirtualTime } from '../deliver/virtual-time.ts';
 import { attempted, isDead, numberOf, type Story } from './disk-events.ts';
-import { type LifePlan, offer, open, startMs } from './disk-life.ts';
+import { offer, open, type Run, startMs } from './disk-queue.ts';
 import { isOrdered, type ModelDisk } from './model-disk.ts';
 
 /** Longest that an opening with all that it reads may take on a disk that fails; virtual. */
 const openingMs = 60_000;
 
 /** Opens, reads all and closes, as far as the disk lets it; `delivers`: what is read is delivered, and new events come. */
-export async function openOn(
-  disk: ModelDisk,
-  plan: Pick<LifePlan, 'fsync' | 'seed'>,
-  story: Story,
-  delivers: boolean,
-): Promise<void> {
+export async function openOn(disk: ModelDisk, plan: Run, story: Story, delivers: boolean): Promise<void> {
   const time = new VirtualTime(startMs);
   let isOver = false;
   const look = async (): Promise<void> => {

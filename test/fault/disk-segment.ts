@@ -3,7 +3,7 @@ import { Kind } from '../../src/dlq/layout.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import { VirtualTime } from '../deliver/virtual-time.ts';
 import { attempted, emptyStory, isDead, type Story } from './disk-events.ts';
-import { directory, offer, open, startMs } from './disk-life.ts';
+import { directory, offer, open, startMs } from './disk-queue.ts';
 import { ModelDisk } from './model-disk.ts';
 
 /** A segment of spills of about so many bytes, and what is known of them. */

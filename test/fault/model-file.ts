@@ -81,9 +81,12 @@ export class ModelFile {
     this.#pending = [];
   }
 
-  /** Some of the changes may have come to the disk; the others never will. */
+  /** Some sectors may have come to the disk; the others never will. */
   failSync(random: RandomSequence): void {
-    this.#durable = this.#pending.filter(() => random.next() < 0.5).reduce(applied, this.#durable);
+    this.#durable = this.#pending
+      .flatMap(sectorsOf)
+      .filter(() => random.next() < 0.5)
+      .reduce(applied, this.#durable);
     this.#pending = [];
   }
 

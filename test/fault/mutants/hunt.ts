@@ -14,8 +14,8 @@ export interface Catch {
   readonly claim: string;
 }
 
-/** No test file takes so long on a healthy build. */
-const finderTimeoutMs = 400_000;
+/** No test file takes so long on a healthy build, on a busy machine. */
+const finderTimeoutMs = 1_200_000;
 
 /** What catches the mistake of a build first; undefined: nothing. */
 export async function hunt(build: Build, finders: readonly string[], seed: number): Promise<Catch | undefined> {
@@ -38,7 +38,10 @@ interface Run {
   readonly signal: string | null;
 }
 
-/** `isBrief`: it is over with the first claim that fails. */
+/** Tests that touch no disk but the model's: they can be ended at any time and leave nothing behind. */
+const modelTests = ['fault/power-failures', 'fault/disk-faults', 'fault/failed-calls', 'fault/segment-damage'];
+
+/** `isBrief`: a long test is over with the first claim that fails. */
 async function run(build: Build, finder: string, seed: number, isBrief: boolean): Promise<Run> {
   const path = join(build.directory, 'dist/test', `${finder}.test.js`);
   const child = spawn(process.execPath, [path], {
@@ -54,9 +57,9 @@ async function run(build: Build, finder: string, seed: number, isBrief: boolean)
   for await (const line of createInterface({ input: child.stdout })) {
     subtest = /^# Subtest: (.*)/.exec(line)?.[1] ?? subtest;
     const failed = /^ *not ok \d+ - (.*)/.exec(line)?.[1];
-    if (claim !== undefined || failed === undefined || /timeout|# TODO|# SKIP/.test(failed)) continue;
+    if (claim !== undefined || failed === undefined || /timeout/.test(failed)) continue;
     claim = subtest === '' ? failed : subtest;
-    if (isBrief) child.kill('SIGKILL');
+    if (isBrief && modelTests.includes(finder)) child.kill('SIGKILL');
   }
   const [code, signal] = (await exit) as [number | null, string | null];
   return { claim, code, signal };

@@ -71,13 +71,13 @@ export const writingMutants: readonly DiskMutant[] = [
     name: 'what is taken back from a failed segment is still counted in it',
     file: 'dlq/writer.ts',
     edits: [['    for (const unit of kept) segment.tally.add(unit.tally, -1);\n', '']],
-    finders: ['fault/failed-calls'],
+    finders: ['dlq/risk', 'fault/failed-calls'],
   },
   {
     name: 'a failed segment is not cut to what is known to be whole',
     file: 'dlq/writer.ts',
     edits: [['    segment.bytes = first.position;\n    segment.lastSequence', '    segment.lastSequence']],
-    finders: ['fault/failed-calls'],
+    finders: ['dlq/risk', 'fault/failed-calls'],
   },
   {
     name: 'new entries appended to a segment of another run',
