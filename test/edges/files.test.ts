@@ -20,15 +20,17 @@ function temporaryFile(t: Test): string {
 t.test('a file is closed when the system has answered all that was asked of it before', async (t) => {
   const file = await realFiles.open(temporaryFile(t), 'read');
   const buffer = Buffer.alloc(bytes);
-  let answered = 0;
-  const reads = Array.from({ length: calls }, async () => {
-    const length = await file.read(buffer, 0, bytes, 0);
-    answered += 1;
-    return length;
-  });
+  const reads = Array.from({ length: calls }, () => file.read(buffer, 0, bytes, 0));
+  await Promise.all([file.close(), ...reads]);
+  for (const read of reads) t.equal(await read, bytes);
+});
+
+t.test('a file that was removed while it was read is closed as well', async (t) => {
+  const path = temporaryFile(t);
+  const file = await realFiles.open(path, 'read');
+  await realFiles.unlink(path);
   await file.close();
-  t.equal(answered, calls, "its number is nobody else's while it is read");
-  for (const length of await Promise.all(reads)) t.equal(length, bytes);
+  await t.rejects(file.read(Buffer.alloc(8), 0, 8, 0), { code: 'EBADF' });
 });
 
 t.test('a closed file takes no calls, and may be closed again', async (t) => {
