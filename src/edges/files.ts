@@ -22,6 +22,7 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
+import { Turns } from './turns.ts';
 
 /** What a directory holds under one name; `other` is a socket, a pipe or a device. */
 export interface DirectoryEntry {
@@ -62,6 +63,15 @@ export interface Files {
   /** Bytes that files in the directory may still take, as far as the file system tells an ordinary user. */
   freeBytes(path: string): Promise<number>;
 }
+
+/**
+ * Syncs that run at one time, in the order in which they were asked for. Each takes a thread of libuv's pool, which has four for all
+ * files and all look-ups of names: on a disk that stands still, streams that spill would soon have taken them all with their
+ * syncs, and what the system would still take into its memory could not be written.
+ */
+const syncsAtOnce = 2;
+
+const syncTurns = new Turns(syncsAtOnce);
 
 /** A link must not lead elsewhere; a pipe put in place of a file must not block the open. */
 const guards = constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -105,7 +115,7 @@ export const realFiles: Files = {
   async syncDirectory(path) {
     const directory = await openDescriptor(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      await done((then) => fsync(directory, then));
+      await syncTurns.run(() => done((then) => fsync(directory, then)));
     } finally {
       await done((then) => close(directory, then));
     }
@@ -185,7 +195,7 @@ class RealFile implements OpenFile {
   }
 
   sync(): Promise<void> {
-    return this.#use(done((then) => fdatasync(this.#descriptor, then)));
+    return this.#use(syncTurns.run(() => done((then) => fdatasync(this.#descriptor, then))));
   }
 
   /** Waits for what is under way. */
