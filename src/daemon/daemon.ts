@@ -540,6 +540,7 @@ export class Daemon {
           writable = false;
           dlq.whenWritable(() => {
             writable = true;
+            this.#admission.roomCame();
           });
         }
         return 'busy';

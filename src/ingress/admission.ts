@@ -302,6 +302,11 @@ export class Admission implements Intake {
     this.#poll ??= setInterval(() => this.#resume(), roomPollMs);
   }
 
+  /** The DLQ takes events again: whom it blocked goes on now, and need not wait for the next look. */
+  roomCame(): void {
+    if (this.#waiting.length > 0) this.#resume();
+  }
+
   /** From now on nothing is accepted. */
   drain(): void {
     this.#draining = true;

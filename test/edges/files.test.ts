@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { realFiles } from '../../src/edges/files.ts';
 
@@ -17,18 +17,33 @@ function temporaryFile(t: Test): string {
   return path;
 }
 
+/** Whether this process has the file open, removed or not. */
+function isOpen(path: string): boolean {
+  return readdirSync('/proc/self/fd').some((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`).replace(/ \(deleted\)$/, '') === path;
+    } catch {
+      // That of the directory itself.
+      return false;
+    }
+  });
+}
+
 t.test('a file is closed when the system has answered all that was asked of it before', async (t) => {
   const file = await realFiles.open(temporaryFile(t), 'read');
   const buffer = Buffer.alloc(bytes);
-  let answered = 0;
-  const reads = Array.from({ length: calls }, async () => {
-    const length = await file.read(buffer, 0, bytes, 0);
-    answered += 1;
-    return length;
-  });
+  const reads = Array.from({ length: calls }, () => file.read(buffer, 0, bytes, 0));
+  await Promise.all([file.close(), ...reads]);
+  for (const read of reads) t.equal(await read, bytes);
+});
+
+t.test('a file that was removed while it was read is closed as well', async (t) => {
+  const path = temporaryFile(t);
+  const file = await realFiles.open(path, 'read');
+  await realFiles.unlink(path);
+  t.equal(isOpen(path), true);
   await file.close();
-  t.equal(answered, calls, "its number is nobody else's while it is read");
-  for (const length of await Promise.all(reads)) t.equal(length, bytes);
+  t.equal(isOpen(path), false);
 });
 
 t.test('a closed file takes no calls, and may be closed again', async (t) => {
@@ -44,7 +59,9 @@ t.test('a closed file takes no calls, and may be closed again', async (t) => {
 
 t.test('what is no regular file is not opened, and leaves nothing open', async (t) => {
   const path = temporaryFile(t);
-  await t.rejects(realFiles.open('/dev/null', 'read'), { code: 'EINVAL', message: '/dev/null is not a regular file' });
+  const directory = dirname(path);
+  await t.rejects(realFiles.open(directory, 'read'), { code: 'EINVAL', message: `${directory} is not a regular file` });
+  t.equal(isOpen(directory), false);
   await t.rejects(realFiles.open(path, 'create'), { code: 'EEXIST' });
   await t.rejects(realFiles.open(`${path}s`, 'read'), { code: 'ENOENT' });
 });

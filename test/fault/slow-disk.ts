@@ -9,16 +9,22 @@
 import { join } from 'node:path';
 import { NumberedEvents } from '../daemon/numbered-events.ts';
 import { drained, type Ending, type Ledger, type LogLine, Rig, until } from '../daemon/running.ts';
-import { type SenderReport, startSender } from '../long/parts/sending.ts';
+import { type Sender, type SenderReport, startSender } from '../long/parts/sending.ts';
 import { pause, residentMiB, Watch } from '../long/parts/watch.ts';
 import { mountTroubledDisk } from './disks.ts';
 
 const diskMiB = 512;
 const eventBytes = { least: 180, most: 219 };
 
+/** Numbers that one sender may use. */
+const senderEvents = 2_000_000;
+
 export interface StallPlan {
   readonly stallMs: number;
+  /** Of all senders together. */
   readonly eventsPerSecond: number;
+  /** Each has a sender, and files of its own in the DLQ. */
+  readonly streams: number;
   /** Spilling before the disk stalls: the daemon's code is compiled in the first seconds. */
   readonly warmMs: number;
   /** Of dlq.fsync. */
@@ -26,7 +32,10 @@ export interface StallPlan {
 }
 
 export interface StallReport {
-  readonly report: SenderReport;
+  /** By stream. */
+  readonly reports: readonly SenderReport[];
+  /** Of all of them. */
+  readonly accepted: number;
   /** Spills that were taken while the disk stood still. */
   readonly spilledInStall: number;
   readonly idleMiB: number;
@@ -44,36 +53,43 @@ export async function stallDisk(ending: Ending, plan: StallPlan): Promise<StallR
   const disk = await mountTroubledDisk(ending, join(rig.directory, 'state'), diskMiB);
   // Small segments: several are full within the stall.
   const rest = `[dlq]\nfsync = "${plan.fsync}"\nsegment_bytes = "2MiB"\n[breaker]\nfailures = 1\n`;
-  const daemon = await rig.daemon('', rest);
+  const others = Array.from({ length: plan.streams - 1 }, (_, index) => otherStream(rig, index + 1));
+  const daemon = await rig.daemon('', `${others.map(({ config }) => config).join('')}${rest}`);
   const idleMiB = residentMiB(daemon.process.pid as number);
   const watch = new Watch(ending, daemon, 50);
-  const sender = await startSender(ending, {
-    path: daemon.socket,
-    events: eventBytes,
-    from: 0,
-    eventsPerSecond: plan.eventsPerSecond,
-    phase: 'before',
-  });
+  const senders: Sender[] = [];
+  for (const path of [daemon.socket, ...others.map(({ socket }) => socket)]) {
+    const from = senders.length * senderEvents;
+    const eventsPerSecond = plan.eventsPerSecond / plan.streams;
+    senders.push(await startSender(ending, { path, events: eventBytes, from, eventsPerSecond, phase: 'before' }));
+  }
   await rig.simulator.faults({ refuse: true });
   await daemon.line(({ kind, breaker, to }) => kind === 'breaker' && breaker === 'lane' && to === 'open');
+  for (const sender of senders) sender.phase('spilling');
   await pause(plan.warmMs);
   const before = await daemon.ledger();
-  sender.phase('stall');
+  for (const sender of senders) sender.phase('stall');
   const stalledMs = performance.now();
   disk.stall(plan.stallMs);
   await pause(plan.stallMs);
   const after = await daemon.ledger();
-  sender.phase('after');
+  for (const sender of senders) sender.phase('after');
   await rig.simulator.faults({});
   await watch.until(({ status }) => status.ledger.dlq === 0 && status.backlog.oldestMs < 1_000, 60_000);
   const drainedMs = performance.now() - stalledMs - plan.stallMs;
-  const report = await sender.stop();
-  const ledger = await until(() => daemon.ledger(), drained(report.accepted));
+  const reports = await Promise.all(senders.map((sender) => sender.stop()));
+  const accepted = reports.reduce((sum, report) => sum + report.accepted, 0);
+  const ledger = await until(() => daemon.ledger(), drained(accepted));
   await watch.end();
-  const { lost } = (await rig.readBack(report.sent)).counts();
+  const oracle = await rig.readBack(plan.streams * senderEvents);
+  const lost = reports.reduce((sum, { sent }, index) => {
+    const from = index * senderEvents;
+    return sum + oracle.counts(from, from + sent).lost;
+  }, 0);
   const told = daemon.log.filter(({ kind }) => kind === 'dlq');
   return {
-    report,
+    reports,
+    accepted,
     spilledInStall: after.dlq - before.dlq,
     idleMiB,
     peakMiB: watch.peakMiB,
@@ -83,4 +99,21 @@ export async function stallDisk(ending: Ending, plan: StallPlan): Promise<StallR
     told,
     exitCode: await daemon.stop(),
   };
+}
+
+/** A stream that goes to the same place as the first, and a listener of its own. */
+function otherStream(rig: Rig, index: number): { readonly socket: string; readonly config: string } {
+  const socket = join(rig.directory, `other${index}.sock`);
+  const config = `
+[[stream]]
+name = "other${index}"
+stream_name = "orders"
+region = "us-east-1"
+endpoint = "${rig.simulator.url}"
+[[listen]]
+kind = "unix"
+path = "${socket}"
+stream = "other${index}"
+`;
+  return { socket, config };
 }
