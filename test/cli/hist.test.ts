@@ -152,6 +152,21 @@ t.test("--hlog writes what HdrHistogram's reader adds up to the same counts", as
   t.same(counts, [4, 1]);
 });
 
+t.test('--hlog is in order of time and begins at its header, however rotated files are given', async (t) => {
+  const hlog = join(folder, 'rotated.hlog');
+  const newer = latencyLines(Latency.put, [[1], [2]], { lane: 0 }, startMs + 3_600_000).map((line) =>
+    line.replace('"time":"2026-11-27T18', '"time":"2026-11-27T19'),
+  );
+  const files = [file('r', newer.join('')), file('r.1', gzipSync(put.join('')))];
+  await hist(['--hlog', hlog, ...files]);
+  const reader = new hdr.HistogramLogReader(readFileSync(hlog, 'utf8'), 64);
+  const startsMs: number[] = [];
+  for (let read = reader.nextIntervalHistogram(); read !== null; read = reader.nextIntervalHistogram())
+    startsMs.push(read.startTimeStampMsec);
+  t.equal(reader.startTimeSec, startMs / 1_000);
+  t.same(startsMs, [startMs, startMs + 10_000, startMs + 3_600_000, startMs + 3_610_000]);
+});
+
 t.test('a log that is not found leaves no file of results behind', async (t) => {
   const hlog = join(folder, 'none.hlog');
   await t.rejects(hist(['--hlog', hlog, file('none.log', 'noise\n')]), { code: 'no_latency_lines' });
