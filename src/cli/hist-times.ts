@@ -24,8 +24,8 @@ export function durationMs(text: string): number {
 
 /** Milliseconds since 1970 of ISO 8601 (without a zone: local time), or of milliseconds since 1970. */
 export function timeMs(text: string): number {
-  const iso = /^\d{4}-\d{2}-\d{2}/.test(text);
-  const ms = iso ? Date.parse(text) : /^\d{12,14}$/.test(text) ? Number(text) : Number.NaN;
+  const isDate = /^\d{4}-\d{2}-\d{2}/.test(text);
+  const ms = isDate ? Date.parse(text) : /^\d{12,14}$/.test(text) ? Number(text) : Number.NaN;
   if (!Number.isFinite(ms)) {
     const seconds = /^\d{9,10}$/.test(text) ? ` These look like seconds: ${text}000?` : '';
     throw new InvalidArgumentError(

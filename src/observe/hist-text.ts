@@ -22,12 +22,12 @@ export function comparisonTable(comparisons: readonly Comparison[], groupTitle: 
   const group = (text: string) => (groupTitle === '' ? [] : [printable(text)]);
   const names = ['histogram', ...group(groupTitle), 'period'];
   const texts = comparisons.flatMap(({ histogram, group: name = '', a, b, ratio }) => {
-    const figures = [
+    const rows = [
       ['A', a && figureTexts(a)],
       ['B', b && figureTexts(b)],
       ['B / A', ratio && figuresOf(ratio).map(ratioText)],
     ] as const;
-    return figures.map(([period, cells], row) => {
+    return rows.map(([period, cells], row) => {
       const named = row === 0 ? [histogram, ...group(name)] : ['', ...group('')];
       return [...named, period, ...(cells ?? figureHeads.map(() => '-'))];
     });

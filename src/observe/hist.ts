@@ -76,11 +76,9 @@ export class LatencyMerge {
   addLine(text: string): LatencyLine | undefined {
     if (!isJournalLine(text)) return this.#addMessage(text);
     const message = journalMessage(text);
-    if (message === undefined || message === 'withheld') {
-      this.lines[message ?? 'foreign']++;
-      return undefined;
-    }
-    return this.#addMessage(message);
+    if (typeof message === 'string') return this.#addMessage(message);
+    this.lines[message === null ? 'withheld' : 'foreign']++;
+    return undefined;
   }
 
   /** All groups: histograms in the order of an event's way, within them by lane, stream or time, within those by period. */

@@ -10,14 +10,15 @@ const sign = '"__REALTIME_TIMESTAMP":"';
 
 /** Whether `text` is a line of `journalctl -o json`. */
 export function isJournalLine(text: string): boolean {
-  return text.startsWith('{"') && text.includes(sign);
+  // Its fields are named in capitals: spillway's own long lines are told without a search.
+  return /^\{"[A-Z_]/.test(text) && text.includes(sign);
 }
 
 /**
- * What the program had written: the line of `text`, which {@link isJournalLine} has accepted. `withheld`: spillway wrote a
- * line, and journalctl left it out for its length. Undefined: there is no message, or it cannot be read.
+ * What the program had written: the line of `text`, which {@link isJournalLine} has accepted. Null: spillway wrote a line,
+ * and journalctl left it out for its length. Undefined: there is no message, or it cannot be read.
  */
-export function journalMessage(text: string): string | 'withheld' | undefined {
+export function journalMessage(text: string): string | null | undefined {
   let entry: unknown;
   try {
     entry = JSON.parse(text);
@@ -27,11 +28,11 @@ export function journalMessage(text: string): string | 'withheld' | undefined {
   const fields = entry as Readonly<Record<string, unknown>>;
   const message = fields['MESSAGE'];
   if (typeof message === 'string') return message;
-  if (message === null) return isSpillway(fields) ? 'withheld' : undefined;
+  if (message === null) return isSpillway(fields) ? null : undefined;
   if (!Array.isArray(message) || !message.every((each) => typeof each === 'number')) return undefined;
   return Buffer.from(message).toString();
 }
 
 function isSpillway(fields: Readonly<Record<string, unknown>>): boolean {
-  return /^spillway/.test(String(fields['SYSLOG_IDENTIFIER'])) || /^spillway/.test(String(fields['_SYSTEMD_UNIT']));
+  return ['SYSLOG_IDENTIFIER', '_SYSTEMD_UNIT'].some((name) => String(fields[name]).startsWith('spillway'));
 }

@@ -1,15 +1,13 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { command } from '../../src/cli/hist.ts';
 import { createLatencyRecorder, Latency, latencyFields } from '../../src/observe/latency.ts';
 import type { LatencyRow } from '../../src/observe/latency-row.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { exactPercentile, random } from '../observe/latency-log.ts';
+import { hist } from './hist-here.ts';
 
 const rounds = 4;
 const runs = 4;
@@ -83,12 +81,8 @@ async function rowsOf(
   files: readonly string[],
   by: string,
 ): Promise<{ rows: LatencyRow[]; lines: Record<string, number> }> {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const cli = command({ stdin: Readable.from([]), stdout, stderr }).exitOverride();
-  await cli.parseAsync(['--json', '--by', by, ...files], { from: 'user' });
-  stdout.end();
-  const { latency, lines } = JSON.parse(await text(stdout)) as { latency: LatencyRow[]; lines: Record<string, number> };
+  const { out } = await hist(['--json', '--by', by, ...files]);
+  const { latency, lines } = JSON.parse(out) as { latency: LatencyRow[]; lines: Record<string, number> };
   return { rows: latency, lines };
 }
 

@@ -2,47 +2,23 @@ import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
-import { CommanderError } from 'commander';
 import hdr from 'hdr-histogram-js';
 import t from 'tap';
-import { command } from '../../src/cli/hist.ts';
 import { Latency } from '../../src/observe/latency.ts';
 import { latencyLines } from '../observe/latency-log.ts';
 import { xmlMistake } from '../observe/xml.ts';
+import { hist, other, put, ring, startMs } from './hist-here.ts';
 
-const startMs = Date.UTC(2026, 10, 27, 18);
 const folder = mkdtempSync(join(tmpdir(), 'spillway-hist-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
-
-const put = latencyLines(Latency.put, [[1_000, 2_000, 3_000, 60_000], [5_000]], { lane: 0, stream: 'orders' }, startMs);
-const ring = latencyLines(Latency.ingressToRing, [[3, 4]], { lane: 1 }, startMs + 60_000);
-const other = '{"level":"info","time":"2026-11-27T18:00:00.000Z","kind":"ready","msg":"ready"}\n';
 
 function file(name: string, content: string | Buffer): string {
   const path = join(folder, name);
   writeFileSync(path, content);
   return path;
-}
-
-/** Runs the command in this process and gives what it wrote. */
-async function hist(
-  args: readonly string[],
-  stdin: Readable = Readable.from([]),
-): Promise<{ out: string; err: string }> {
-  const stdout = new PassThrough();
-  const stderr = new PassThrough();
-  const cli = command({ stdin, stdout, stderr }).exitOverride();
-  cli.configureOutput({ writeErr: () => undefined });
-  try {
-    await cli.parseAsync(args, { from: 'user' });
-  } finally {
-    stdout.end();
-    stderr.end();
-  }
-  return { out: await text(stdout), err: await text(stderr) };
 }
 
 t.test('stdin gives a table of merged percentiles, and says what the other lines were', async (t) => {
@@ -89,42 +65,6 @@ t.test('rows by lane, stream and window; a time range; one histogram', async (t)
     /^hist.*\nput +1 .*\n$/,
   );
   t.match((await hist(['--histogram', 'ingress_to_ring', log])).out, /^hist.*\ningress_to_ring +2 .*\n$/);
-});
-
-t.test('a missing file, a folder, and a damaged gzip are errors that name the file', async (t) => {
-  const zipped = gzipSync(put.join('').repeat(50));
-  const broken = file('broken.gz', zipped.subarray(0, zipped.length / 2));
-  const sound = file('sound.ndjson', put.join(''));
-  await t.rejects(hist([sound, join(folder, 'missing.log')]), {
-    code: 'hist_file',
-    message: /missing\.log: no such file/,
-  });
-  await t.rejects(hist([folder]), {
-    code: 'hist_file',
-    message: new RegExp(`${folder}: it is a folder; give the files in it`),
-  });
-  await t.rejects(hist([broken]), { code: 'hist_file', message: /broken\.gz: unexpected end of file/ });
-  await t.rejects(hist(['--svg', join(folder, 'no', 'x.svg'), sound]), {
-    code: 'hist_file',
-    message: /--svg .*no such/,
-  });
-  await t.rejects(hist(['--hlog', join(folder, 'no', 'x.hlog'), sound]), {
-    code: 'hist_file',
-    message: /--hlog .*no such/,
-  });
-});
-
-t.test('without any latency line the command fails and says what it saw', async (t) => {
-  await t.rejects(hist([file('empty.log', '')]), {
-    code: 'no_latency_lines',
-    message: /^no latency line found: 0 latency/,
-  });
-  await t.rejects(hist([file('empty.gz', gzipSync(''))]), { code: 'no_latency_lines' });
-  await t.rejects(hist([], Readable.from([Buffer.from(`${other}noise\n`)])), {
-    message: /1 of other kinds, 1 not spillway's/,
-  });
-  const log = file('range.ndjson', put.join(''));
-  await t.rejects(hist(['--until', '2020-01-01', log]), { message: /2 outside what was asked for/ });
 });
 
 t.test('two periods are compared: their rows, and the ratio of every figure', async (t) => {
@@ -193,61 +133,6 @@ t.test('a line that stands in two files counts once, and two lines alike of othe
   t.equal(err, '4 latency lines merged, 5 there twice\n');
 });
 
-t.test('what is no text, and a file that would be written over, are refused with the cure', async (t) => {
-  const hist_ = (...args: string[]) => hist(args);
-  const zstd = file('a.zst', Buffer.from('28b52ffd0000000000', 'hex'));
-  await t.rejects(hist_(zstd), {
-    code: 'hist_file',
-    message: /a\.zst: it is compressed by zstd.*: zstd -dc .*a\.zst \|/,
-  });
-  const journal = file('system.journal', 'LPKSHHRH and more');
-  await t.rejects(hist_(journal), { message: /journalctl --file .*system\.journal -o cat \| spillway hist/ });
-  const log = file('kept.ndjson', put.join(''));
-  for (const option of ['--hlog', '--svg']) {
-    await t.rejects(hist_(option, log, log), { code: 'usage', message: /kept\.ndjson is a log that is read/ });
-  }
-  t.equal(readFileSync(log, 'utf8'), put.join(''));
-});
-
-t.test('options that contradict each other are told with the cure', async (t) => {
-  const log = file('usage.ndjson', put.join(''));
-  const wrong: [string[], RegExp][] = [
-    [['--since', '2026-11-28', '--until', '2026-11-27'], /--since 2026-11-28T.* is not before --until .*: swap them/],
-    [['--period', '2026-11-27..'], /--period is given once: give it twice/],
-    [['--period', '..2026-11-27', '--period', '2026-11-27..', '--since', '2026-11-01'], /give one of them/],
-    [['--period', '..2026-11-27', '--period', '2026-11-27..', '--by', 'window'], /leave one out/],
-  ];
-  for (const [args, message] of wrong)
-    await t.rejects(hist([...args, log]), { code: 'usage', message }, args.join(' '));
-  const terminal = Object.assign(Readable.from([]), { isTTY: true });
-  await t.rejects(hist([], terminal), { code: 'usage', message: /name files, or pipe one in/ });
-  await t.rejects(hist(['--since', '1795802400', log]), { message: /look like seconds: 1795802400000\?/ });
-});
-
-t.test('a range that the log does not cover is told with the one that it covers', async (t) => {
-  const log = file('covers.ndjson', put.join(''));
-  await t.rejects(hist(['--since', '2027-01-01', log]), {
-    code: 'no_latency_lines',
-    message:
-      /2 outside what was asked for; its intervals begin from 2026-11-27T18:00:00\.000Z to 2026-11-27T18:00:10\.000Z/,
-  });
-});
-
-t.test('wrong usage is told before anything is read', async (t) => {
-  for (const args of [
-    ['--by', 'day'],
-    ['--window', '5 parsecs'],
-    ['--window', '0s'],
-    ['--since', 'soon'],
-    ['--histogram', 'x'],
-    ['--period', '2026-11-27'],
-    ['--period', '2026-11-28..2026-11-27'],
-    ['--wat'],
-  ]) {
-    await t.rejects(hist(args), CommanderError, args.join(' '));
-  }
-});
-
 t.test('--svg writes well-formed charts of every histogram', async (t) => {
   const svg = join(folder, 'latency.svg');
   await hist(['--svg', svg, file('svg.ndjson', [...put, ...ring].join(''))]);
@@ -265,6 +150,21 @@ t.test("--hlog writes what HdrHistogram's reader adds up to the same counts", as
   for (let read = reader.nextIntervalHistogram(); read !== null; read = reader.nextIntervalHistogram())
     counts.push(read.totalCount);
   t.same(counts, [4, 1]);
+});
+
+t.test('--hlog is in order of time and begins at its header, however rotated files are given', async (t) => {
+  const hlog = join(folder, 'rotated.hlog');
+  const newer = latencyLines(Latency.put, [[1], [2]], { lane: 0 }, startMs + 3_600_000).map((line) =>
+    line.replace('"time":"2026-11-27T18', '"time":"2026-11-27T19'),
+  );
+  const files = [file('r', newer.join('')), file('r.1', gzipSync(put.join('')))];
+  await hist(['--hlog', hlog, ...files]);
+  const reader = new hdr.HistogramLogReader(readFileSync(hlog, 'utf8'), 64);
+  const startsMs: number[] = [];
+  for (let read = reader.nextIntervalHistogram(); read !== null; read = reader.nextIntervalHistogram())
+    startsMs.push(read.startTimeStampMsec);
+  t.equal(reader.startTimeSec, startMs / 1_000);
+  t.same(startsMs, [startMs, startMs + 10_000, startMs + 3_600_000, startMs + 3_610_000]);
 });
 
 t.test('a log that is not found leaves no file of results behind', async (t) => {
