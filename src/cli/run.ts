@@ -10,9 +10,14 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { type Config, requireConfig, withEndpoint } from '../daemon/config.ts';
 import { loadNamed } from '../daemon/load.ts';
+import type { Daemon } from '../daemon/daemon.ts';
+import type { ServiceNotices } from '../daemon/service-notices.ts';
 import { systemClock } from '../edges/clock.ts';
+import { takeInheritedSockets } from '../edges/inherited-sockets.ts';
 import { systemRandom } from '../edges/random.ts';
+import { openServiceManager, type ServiceManager } from '../edges/service-manager.ts';
 import { version } from '../edges/version.ts';
+import type { Log } from '../observe/log.ts';
 import type { SimulatorProcess } from '../simulator/process.ts';
 import { startWorkers } from '../threads/workers.ts';
 
@@ -53,6 +58,10 @@ async function run(options: RunOptions): Promise<void> {
 async function runDaemon(options: RunOptions, embeddedStateDir: string | undefined): Promise<void> {
   // The lanes inherit it: the SDK would print a warning about this version of Node for each of them.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
+  const inherited = takeInheritedSockets(process.env, process.pid);
+  const managed = openServiceManager(process.env, process.pid);
+  // Judged when there is a log to tell it in.
+  managed.catch(() => {});
   const loaded = requireConfig(loadNamed(options.config, embeddedStateDir));
   const workers = startWorkers(loaded.daemon.lanes);
   const { Daemon } = await import('../daemon/daemon.ts');
@@ -64,27 +73,61 @@ async function runDaemon(options: RunOptions, embeddedStateDir: string | undefin
     workers,
     config,
     log,
+    inherited,
     clock: systemClock,
     random: systemRandom,
     version,
     processStartMs: performance.timeOrigin,
     ...(simulator === undefined ? {} : { credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' } }),
   });
+  let notices: ServiceNotices | undefined;
   try {
     const ended = Promise.race([signalled(), daemon.inputEnd()]);
     await daemon.start();
+    notices = await openNotices(managed, daemon, log);
+    notices?.ready();
     if (simulator !== undefined) {
       log.info('config', `simulator inside; read events back from ${simulator.adminUrl}/_sim/events?stream=NAME`, {
         details: { endpoint: simulator.url, admin: simulator.adminUrl },
       });
     }
-    await daemon.stop(await ended);
+    const cause = await ended;
+    notices?.stopping();
+    await daemon.stop(cause);
   } catch (error) {
     await daemon.stop('failed').catch(() => {});
     throw error;
   } finally {
+    notices?.close();
     await simulator?.stop();
     await log.close(logCloseMs);
+  }
+}
+
+/** Undefined: no service manager has started this process, or none can be told anything, which is logged. */
+async function openNotices(
+  managed: Promise<ServiceManager | undefined>,
+  daemon: Daemon,
+  log: Log,
+): Promise<ServiceNotices | undefined> {
+  try {
+    const manager = await managed;
+    if (manager === undefined) return undefined;
+    const { ServiceNotices } = await import('../daemon/service-notices.ts');
+    return new ServiceNotices({
+      manager,
+      nowMs: () => systemClock.nowMs(),
+      overview: () => daemon.overview(),
+      isWell: () => daemon.isWell,
+      onWell: (isWell) => {
+        const fields = { code: 'lane_stuck', retryable: true };
+        if (isWell) log.info('error', 'all lanes work again', fields);
+        else log.error('error', 'a lane is stuck and its worker cannot be replaced: the watchdog is not fed', fields);
+      },
+    });
+  } catch (error) {
+    log.failure(error);
+    return undefined;
   }
 }
 

@@ -19,6 +19,7 @@ import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
+import type { InheritedSocket } from '../edges/inherited-sockets.ts';
 import type { Random } from '../edges/random.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
@@ -36,6 +37,7 @@ import { RingProducer } from '../ring/producer.ts';
 import type { FromLane } from '../threads/messages.ts';
 import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
+import { beatMs } from '../threads/pulse.ts';
 import type { startWorkers } from '../threads/workers.ts';
 import type { Config } from './config.ts';
 import { Control } from './control.ts';
@@ -46,6 +48,7 @@ import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import type { OrderedSpill } from './ordered-spill.ts';
 import { createOrders } from './orders.ts';
+import type { Overview } from './overview.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
 import { StateLock } from './state-lock.ts';
@@ -75,6 +78,8 @@ export interface DaemonOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly version: string;
+  /** Listening sockets that the service manager holds. */
+  readonly inherited: readonly InheritedSocket[];
   /** For the simulator inside; absent: the SDK's credential chain. */
   readonly credentials?: Credentials;
   /** When the process started, milliseconds since the epoch: `ready` says how long it took. */
@@ -158,6 +163,7 @@ export class Daemon {
     await this.#lock?.confirm();
     this.#listeners = await openListeners({
       config,
+      inherited: this.#options.inherited,
       arena: this.#arena,
       plan: this.#plan,
       intake: this.#admission,
@@ -174,6 +180,7 @@ export class Daemon {
     this.#timers = [
       setInterval(() => this.#refresh(), refreshMs),
       setInterval(() => this.#interval(), config.log.intervalMs),
+      setInterval(() => this.#state === 'ready' && this.#pool.beat(), beatMs),
     ];
     this.#state = 'ready';
     log.info('ready', 'ready', {
@@ -193,6 +200,15 @@ export class Daemon {
 
   status(): object {
     return this.#telemetry.status(this.#state);
+  }
+
+  overview(): Overview {
+    return this.#telemetry.overview();
+  }
+
+  /** Every lane works; a worker that is stuck is being replaced. */
+  get isWell(): boolean {
+    return this.#pool.isWell;
   }
 
   /** Resolves when a stdin listener has seen the end of its input. */
@@ -352,6 +368,7 @@ export class Daemon {
   #heard(lane: number, message: FromLane): void {
     switch (message.type) {
       case 'drained':
+      case 'alive':
         return;
       case 'parked':
         return this.#orders[message.stream]?.parked(lane);

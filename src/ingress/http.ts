@@ -25,6 +25,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly host: string;
   /** 0: any that is free; {@link HttpListener.address} says which. */
   readonly port: number;
+  /** A socket that listens there already, and goes on when this listener is closed; undefined: one is made. */
+  readonly fd?: number | undefined;
   readonly connectionsMax: number;
   /** Ack level of requests that name none; absent: memory. */
   readonly ackDefault?: 'memory' | 'disk' | 'stream';
@@ -140,10 +142,10 @@ class Listener implements HttpListener {
   }
 
   listen(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, fd } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(host, port, error)));
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
         const bound = (this.#server.address() as AddressInfo).port;
         this.address = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
         resolve();

@@ -25,6 +25,8 @@ import { freeSocketPath, listenFailure, type SocketFiles } from './socket-file.t
 
 export interface UnixListenerOptions {
   readonly path: string;
+  /** A socket that listens at `path` already, and stays there when this listener is closed; undefined: one is made. */
+  readonly fd?: number | undefined;
   /** Permissions of the socket file, as in 0o660. Who may write to it may send. */
   readonly mode: number;
   readonly arena: Arena;
@@ -74,7 +76,7 @@ const backlog = 511;
 
 /** Binds `path` and accepts. Throws a SpillwayError that names the path and the cure. */
 export async function listenUnix(options: UnixListenerOptions): Promise<UnixListener> {
-  await freeSocketPath(options.path, options.files);
+  if (options.fd === undefined) await freeSocketPath(options.path, options.files);
   const listener = new Listener(options);
   await listener.listen();
   return listener;
@@ -117,10 +119,14 @@ class Listener implements UnixListener {
   }
 
   listen(): Promise<void> {
-    const { path, mode } = this.#options;
+    const { path, fd, mode } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(path, error)));
       this.#server.once('listening', () => resolve());
+      if (fd !== undefined) {
+        this.#server.listen({ fd, backlog });
+        return;
+      }
       // The file is made inside of this call: with the mask it is never open to more than `mode`, not for a moment.
       const maskBefore = process.umask(0o777 & ~mode);
       try {

@@ -3,6 +3,7 @@
  * rings, one per stream, its Kinesis clients and its streams' breakers, and takes over whatever an earlier worker of this lane left in the rings: entries marked as
  * delivered are counted and not sent again, entries that were in flight are, the rest goes its normal way.
  */
+import { threadId } from 'node:worker_threads';
 import { Base64 } from '../batch/base64.ts';
 import { Md5Group } from '../batch/md5-group.ts';
 import { LaneLoop, type LaneStream } from '../deliver/lane-loop.ts';
@@ -28,6 +29,8 @@ export default async function runLane(start: LaneStart): Promise<void> {
   const post = (message: FromLane): void => port.postMessage(message);
   const receipts = new Receipts(arena, plan.wanted);
 
+  // The main thread wants to know whether the loop runs.
+  let isAsked = false;
   const loop = new LaneLoop({
     arena,
     waiter: new RingWaiter(
@@ -43,6 +46,10 @@ export default async function runLane(start: LaneStart): Promise<void> {
       if (records.length > 0) post({ type: 'receipts', records });
       if (moved) post({ type: 'given_back', tails });
     },
+    turned: () => {
+      if (isAsked) post({ type: 'alive' });
+      isAsked = false;
+    },
   });
   const streams = openStreams(start, arena, counters, latencies, loop, receipts, post);
   const postLatencies = (): void =>
@@ -52,7 +59,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
     });
   for (const stream of start.parked) at(streams, stream).delivery.park();
   loop.start(streams);
-  post({ type: 'ready' });
+  post({ type: 'ready', thread: threadId });
 
   return new Promise((resolve) => {
     port.on('message', (message: ToLane) => {
@@ -67,6 +74,9 @@ export default async function runLane(start: LaneStart): Promise<void> {
           return at(streams, message.stream).delivery.unpark();
         case 'interval':
           return postLatencies();
+        case 'beat':
+          isAsked = true;
+          return loop.schedule();
         case 'drain':
           void loop.drain().then(() => post({ type: 'drained' }));
           return;

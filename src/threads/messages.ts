@@ -36,11 +36,15 @@ export type ToLane =
   /** Events of the stream will enter the ring again. */
   | { readonly type: 'unpark'; readonly stream: number }
   /** Send the latency histograms of the interval that ends now. */
-  | { readonly type: 'interval' };
+  | { readonly type: 'interval' }
+  /** Answer `alive` after a turn of the loop. */
+  | { readonly type: 'beat' };
 
 export type FromLane =
   | LaneReport
-  | { readonly type: 'ready' }
+  /** `thread`: the worker's thread id. */
+  | { readonly type: 'ready'; readonly thread: number }
+  | { readonly type: 'alive' }
   | { readonly type: 'drained' }
   | { readonly type: 'latency'; readonly latencies: readonly StreamLatency[] };
 
