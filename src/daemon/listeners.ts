@@ -28,6 +28,8 @@ export interface RunningListener {
   readonly address: string;
   close(drainMs: number): Promise<void>;
   tellBreaker?(stream: number, state: number): void;
+  /** Takes over what of its configuration may change; `listener` is of its own kind and place. */
+  retune?(listener: ListenConfig): void;
 }
 
 export interface ListenerParts {
@@ -152,6 +154,7 @@ async function openUnix(
     address: listener.path,
     close: (drainMs) => server.close({ drainMs }),
     tellBreaker: (index, state) => server.tellBreaker(index, state, intake.retryAfterMs(index)),
+    retune: ({ connectionsMax, idleTimeoutMs }) => server.retune({ connectionsMax, idleTimeoutMs }),
   };
 }
 
@@ -186,7 +189,12 @@ async function openHttp(
     status: parts.status,
     ready: parts.ready,
   });
-  return { address: server.address, close: (drainMs) => server.close({ drainMs }) };
+  return {
+    address: server.address,
+    close: (drainMs) => server.close({ drainMs }),
+    retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs }) =>
+      server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs }),
+  };
 }
 
 async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Promise<RunningListener> {

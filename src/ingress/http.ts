@@ -52,10 +52,14 @@ export interface HttpListenerStats {
   readonly carryBytes: number;
 }
 
+/** What may change while it listens; for connections and requests that come from then on. */
+export type HttpLimits = Pick<HttpListenerOptions, 'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs'>;
+
 export interface HttpListener {
   /** `http://127.0.0.1:7070`, with the port that was bound. */
   readonly address: string;
   readonly stats: HttpListenerStats;
+  retune(limits: HttpLimits): void;
   /** Stops accepting, lets requests end for `drainMs`, then cuts them off. Resolves when the last connection is gone. */
   close(options: { readonly drainMs: number }): Promise<void>;
 }
@@ -79,8 +83,8 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
 class Listener implements HttpListener {
   readonly stats: HttpListenerStats;
   address = '';
-  readonly #options: HttpListenerOptions;
-  readonly #host: EventsHost;
+  #options: HttpListenerOptions;
+  #host: EventsHost;
   readonly #server: Server;
   /** The POST that is being read from a connection. */
   readonly #open = new Map<Duplex, EventsRequest>();
@@ -96,7 +100,7 @@ class Listener implements HttpListener {
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpListenerOptions) {
-    const { connectionsMax, headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, carryBytesMax } = options;
+    const { headersTimeoutMs, requestTimeoutMs, carryBytesMax } = options;
     const carryPool = new CarryPool(carryBytesMax);
     const open = this.#open;
     const served = this.#served;
@@ -123,14 +127,13 @@ class Listener implements HttpListener {
       headersTimeout: headersTimeoutMs,
       // Node's own clock is only for what has no EventsRequest, whose timer gives a better answer.
       requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs + 4 * checkIntervalMs),
-      keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
     });
     // A sender that ends its side behind its request still gets its answer, however long that takes. Node knows the property,
     // its types do not.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
-    this.#server.maxConnections = connectionsMax + turningAwayMax;
-    this.#server.setTimeout(idleTimeoutMs, (socket) => this.#silent(socket));
+    this.#limit();
+    this.#server.on('timeout', (socket) => this.#silent(socket));
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
     this.#server.on('request', (request, response) => this.#serve(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true));
@@ -151,6 +154,19 @@ class Listener implements HttpListener {
         resolve();
       });
     });
+  }
+
+  retune(limits: HttpLimits): void {
+    this.#options = { ...this.#options, ...limits };
+    this.#host = { ...this.#host, ...limits };
+    this.#limit();
+  }
+
+  #limit(): void {
+    const { connectionsMax, idleTimeoutMs } = this.#options;
+    this.#server.maxConnections = connectionsMax + turningAwayMax;
+    this.#server.keepAliveTimeout = idleTimeoutMs;
+    this.#server.timeout = idleTimeoutMs;
   }
 
   close({ drainMs }: { readonly drainMs: number }): Promise<void> {

@@ -63,6 +63,8 @@ export interface UnixListener {
   readonly stats: ListenerStats;
   /** Tells every connection of `stream` that speaks frames the breaker's new state. */
   tellBreaker(stream: number, state: number, retryAfterMs: number): void;
+  /** For connections that come from now on. */
+  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void;
   /**
    * Stops accepting, tells the connections `draining`, and resolves when all are gone or were cut off after `drainMs`. Senders of
    * ack level `stream` hear of what they sent for half of that time before. What
@@ -85,7 +87,7 @@ export async function listenUnix(options: UnixListenerOptions): Promise<UnixList
 class Listener implements UnixListener {
   readonly path: string;
   readonly stats: ListenerStats;
-  readonly #options: UnixListenerOptions;
+  #options: UnixListenerOptions;
   readonly #server: Server;
   readonly #area: Buffer;
   readonly #host: ConnectionHost;
@@ -135,6 +137,10 @@ class Listener implements UnixListener {
         process.umask(maskBefore);
       }
     });
+  }
+
+  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void {
+    this.#options = { ...this.#options, ...limits };
   }
 
   tellBreaker(stream: number, state: number, retryAfterMs: number): void {

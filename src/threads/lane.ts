@@ -74,6 +74,9 @@ export default async function runLane(start: LaneStart): Promise<void> {
           return at(streams, message.stream).delivery.unpark();
         case 'interval':
           return postLatencies();
+        case 'tune':
+          message.tunings.forEach((tuning, stream) => at(streams, stream).delivery.retune(tuning));
+          return loop.schedule();
         case 'beat':
           isAsked = true;
           return loop.schedule();

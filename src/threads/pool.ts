@@ -55,6 +55,8 @@ export class LanePool {
   readonly #options: PoolOptions;
   readonly #piscina: Piscina;
   readonly #lanes: Lane[];
+  /** What a worker is started with. */
+  #streams: readonly DeliveryOptions[];
   #stopping = false;
   #draining = false;
   #onAllReady: (() => void) | undefined;
@@ -62,6 +64,7 @@ export class LanePool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#piscina = options.workers;
+    this.#streams = options.streams;
     this.#lanes = options.plans.map((_, index) => ({
       index,
       port: undefined,
@@ -98,6 +101,18 @@ export class LanePool {
 
   sendAll(message: ToLane): void {
     for (const lane of this.#lanes) lane.port?.postMessage(message);
+  }
+
+  /** Tells all lanes, and those that will be, what of their streams has changed; the streams stay the same. */
+  retune(streams: readonly DeliveryOptions[]): void {
+    this.#streams = streams;
+    const tunings = streams.map(({ lingerMs, deadlineMs, failures, halfOpenAfterMs }) => ({
+      lingerMs,
+      deadlineMs,
+      failures,
+      halfOpenAfterMs,
+    }));
+    this.sendAll({ type: 'tune', tunings });
   }
 
   /** Once per `beatMs`, from when all lanes work until the drain: asks each lane for a sign of life, and ends a worker that is stuck. */
@@ -150,7 +165,7 @@ export class LanePool {
 
   #run(lane: Lane): void {
     const { port1, port2 } = new MessageChannel();
-    const { arena, plans, streams, startedMs, clock } = this.#options;
+    const { arena, plans, startedMs, clock } = this.#options;
     lane.port = port1;
     lane.ready = false;
     lane.thread = undefined;
@@ -161,7 +176,7 @@ export class LanePool {
       lane: lane.index,
       memory: arena.memory,
       plan: plans[lane.index] as LanePlan,
-      streams,
+      streams: this.#streams,
       startedMs,
       parked: this.#options.parked(),
       port: port2,
