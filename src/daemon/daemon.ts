@@ -220,9 +220,7 @@ export class Daemon {
     log.level = config.log.level;
     for (const { ring, saturation } of this.#rings) saturation.retune(saturationOptions(config, ring.capacity));
     this.#pool.retune(config.streams.map((stream) => deliveryOptions(config, stream, credentials)));
-    this.#replays.forEach((replay, i) =>
-      replay.retune(config.breaker.openAfterMs, config.streams[i]?.lingerMs ?? 0),
-    );
+    this.#replays.forEach((replay, i) => replay.retune(config.breaker.openAfterMs, config.streams[i]?.lingerMs ?? 0));
     const { maxBytes, whenFull, maxAgeMs } = config.dlq;
     this.#dlq.retune({ maxBytes, whenFull, maxAgeMs });
     this.#listeners.forEach((listener, i) => listener.retune?.(config.listeners[i] as ListenConfig));
@@ -479,9 +477,8 @@ export class Daemon {
   #createRing(lane: number, stream: number, ring: RingPlace, breakerWord: number): AdmissionRing {
     return {
       ring: new RingProducer(this.#arena, ring),
-      saturation: new SaturationBreaker(
-        saturationOptions(this.#options.config, ring.capacity),
-        (from, to, cause) => this.#logBreaker('lane', lane, stream, from, to, cause),
+      saturation: new SaturationBreaker(saturationOptions(this.#options.config, ring.capacity), (from, to, cause) =>
+        this.#logBreaker('lane', lane, stream, from, to, cause),
       ),
       breakerWord,
     };

@@ -31,9 +31,9 @@ export interface OrdersParts {
 
 /** By stream; none of a stream that keeps no order. */
 export function createOrders(parts: OrdersParts): (OrderedSpill | undefined)[] {
-  return parts.config().streams.map(({ ordering }, stream) =>
-    ordering === 'key' ? createOrder(parts, stream) : undefined,
-  );
+  return parts
+    .config()
+    .streams.map(({ ordering }, stream) => (ordering === 'key' ? createOrder(parts, stream) : undefined));
 }
 
 function createOrder(parts: OrdersParts, stream: number): OrderedSpill {

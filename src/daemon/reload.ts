@@ -33,8 +33,8 @@ export function planReload(before: Config, after: Config): Reload {
   const config: Config = {
     ...before,
     ...Object.fromEntries(sections),
-    streams: mergeAll('stream', before.streams, after.streams, ({ name }) => name, changes),
-    listeners: mergeAll('listen', before.listeners, after.listeners, placeOf, changes),
+    streams: mergeAll<StreamConfig>('stream', before.streams, after.streams, ({ name }) => name, changes),
+    listeners: mergeAll<ListenConfig>('listen', before.listeners, after.listeners, placeOf, changes),
   };
   return { config: withRoom(before, config, changes), ...changes };
 }
@@ -45,24 +45,26 @@ function placeOf(listener: ListenConfig): string {
 }
 
 /** The list as it is in force: in the order of `before`, each with what it takes over from the one of the same identity. */
-function mergeAll<Table extends StreamConfig | ListenConfig, List extends readonly [Table, ...Table[]]>(
+function mergeAll<Table extends object>(
   section: SectionName,
-  before: List,
-  after: List,
+  before: readonly [Table, ...Table[]],
+  after: readonly Table[],
   identity: (table: Table) => string,
   changes: Changes,
-): List {
+): readonly [Table, ...Table[]] {
   const known = new Map(after.map((table) => [identity(table), table]));
-  const merged = before.map((table) => {
+  const mergeOne = (table: Table): Table => {
     const id = identity(table);
     const next = known.get(id);
     known.delete(id);
     if (next !== undefined) return merge(section, `${section} ${id}: `, table, next, changes);
     changes.restart.push(`${section} ${id}: gone`);
     return table;
-  });
+  };
+  const [first, ...rest] = before;
+  const merged = [mergeOne(first), ...rest.map(mergeOne)] as const;
   for (const id of known.keys()) changes.restart.push(`${section} ${id}: new`);
-  return merged as unknown as List;
+  return merged;
 }
 
 /** `before` with the values of `after` that may change in a daemon that runs. */
@@ -73,7 +75,7 @@ function merge<Table extends object>(
   after: Table,
   { changed, restart }: Changes,
 ): Table {
-  const merged: Record<string, unknown> = { ...before };
+  const merged = { ...before } as Record<string, unknown>;
   for (const [key, option] of Object.entries<Option>(optionsOf(section))) {
     const value = (after as Readonly<Record<string, unknown>>)[option.name];
     if (isDeepStrictEqual(merged[option.name], value)) continue;

@@ -68,7 +68,14 @@ export class Rig {
 
   /** Starts a daemon on this rig's state directory; `stream`: further lines of its [[stream]], `rest`: of its HTTP [[listen]] and below. */
   async daemon(stream = '', rest = '', surroundings: Surroundings = {}): Promise<RunningDaemon> {
-    const { name = '', daemonLines = '', environment = {}, stdin = 'ignore', under = [], descriptors = [] } = surroundings;
+    const {
+      name = '',
+      daemonLines = '',
+      environment = {},
+      stdin = 'ignore',
+      under = [],
+      descriptors = [],
+    } = surroundings;
     const config = join(this.directory, `spillway${name}.toml`);
     const socket = join(this.directory, `s${name}.sock`);
     const text = `

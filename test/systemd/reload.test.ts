@@ -2,16 +2,16 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { planReload } from '../../src/daemon/reload.ts';
 import { optionsOf, type SectionName, sections } from '../../src/daemon/options.ts';
-import { loaded, smallest } from '../daemon/sources.ts';
+import { planReload } from '../../src/daemon/reload.ts';
 import { type LogLine, Rig, type RunningDaemon, until } from '../daemon/running.ts';
+import { loaded, smallest } from '../daemon/sources.ts';
 
 interface Reloadable {
   readonly rig: Rig;
   readonly daemon: RunningDaemon;
   /** Changes the file, sends SIGHUP, and resolves with the line that tells of it. */
-  reload(change: (text: string) => string): Promise<LogLine>;
+  readonly reload: (change: (text: string) => string) => Promise<LogLine>;
 }
 
 async function reloadable(t: Test, stream: string, rest: string): Promise<Reloadable> {
@@ -38,7 +38,11 @@ async function reloadable(t: Test, stream: string, rest: string): Promise<Reload
 }
 
 t.test('SIGHUP takes over what can change, and names what waits for a restart', async (t) => {
-  const { rig, daemon, reload } = await reloadable(t, 'linger = "50ms"', '[log]\ninterval = "1h"\n[breaker]\nfailures = 50\n');
+  const { rig, daemon, reload } = await reloadable(
+    t,
+    'linger = "50ms"',
+    '[log]\ninterval = "1h"\n[breaker]\nfailures = 50\n',
+  );
   const line = await reload((text) =>
     text
       .replace('linger = "50ms"', 'linger = "20ms"\nrequests_in_flight = 2')
@@ -58,7 +62,9 @@ t.test('SIGHUP takes over what can change, and names what waits for a restart', 
   // A lane goes by it: one failed request opens the stream's breaker, not fifty.
   await rig.simulator.faults({ refuse: true });
   await rig.send(daemon.socket, 0, 10);
-  const opened = await daemon.line(({ kind, breaker, to }) => kind === 'breaker' && breaker === 'stream' && to === 'open');
+  const opened = await daemon.line(
+    ({ kind, breaker, to }) => kind === 'breaker' && breaker === 'stream' && to === 'open',
+  );
   t.equal(opened['from'], 'closed');
   await rig.simulator.faults({});
   t.equal(await daemon.stop(), 0);
@@ -68,7 +74,7 @@ t.test('a configuration with mistakes changes nothing, and each is in the log', 
   const { rig, daemon, reload } = await reloadable(t, '', '[breaker]\nopen_at = 0.9\n');
   const line = await reload((text) => `${text.replace('open_at = 0.9', 'open_at = 7')}\nclose_att = 0.5\n`);
   t.equal(line['level'], 'error');
-  t.match(line['mistakes'], [/breaker\.open_at = 7: too large/, /close_att.*did you mean "close_at"/]);
+  t.match(line['mistakes'], [/close_att.*did you mean "close_at"/, /breaker\.open_at = 7: too large/]);
   const gone = await reload(() => 'nonsense');
   t.equal((gone['mistakes'] as string[]).length, 1);
   t.equal((await rig.send(daemon.socket, 0, 10)).accepted, 10);
@@ -76,11 +82,13 @@ t.test('a configuration with mistakes changes nothing, and each is in the log', 
 });
 
 t.test('a listener goes by a new connections_max, and the DLQ by a new max_bytes', async (t) => {
-  const { rig, daemon, reload } = await reloadable(t, '', '[dlq]\nmax_bytes = "1GiB"\nsegment_bytes = "2MiB"\n');
+  const { daemon, reload } = await reloadable(t, '', '[dlq]\nmax_bytes = "1GiB"\nsegment_bytes = "2MiB"\n');
   t.strictSame(
     (
       await reload((text) =>
-        text.replace('kind = "unix"', 'kind = "unix"\nconnections_max = 1').replace('max_bytes = "1GiB"', 'max_bytes = "512MiB"'),
+        text
+          .replace('kind = "unix"', 'kind = "unix"\nconnections_max = 1')
+          .replace('max_bytes = "1GiB"', 'max_bytes = "512MiB"'),
       )
     )['changed'],
     ['dlq.max_bytes', `listen ${daemon.socket}: connections_max`],
@@ -94,23 +102,35 @@ t.test('a listener goes by a new connections_max, and the DLQ by a new max_bytes
   t.match(answer, /serves at most 1 connections/);
   first.destroy();
   second.destroy();
-  const refused = await reload((text) => text.replace('max_bytes = "512MiB"', 'max_bytes = "3MiB"').replace('segment_bytes = "2MiB"', 'segment_bytes = "1100KiB"'));
+  const refused = await reload((text) =>
+    text
+      .replace('max_bytes = "512MiB"', 'max_bytes = "3MiB"')
+      .replace('segment_bytes = "2MiB"', 'segment_bytes = "1100KiB"'),
+  );
   t.strictSame(refused['restart'], ['dlq.segment_bytes', 'dlq.max_bytes'], 'which would hold no two of its segments');
   t.equal((await daemon.status()).dlq.maxBytes, 512 * 1024 ** 2);
-  t.strictSame((await reload((text) => text))['changed'], [], 'what waits for a restart is named again, and not taken over');
+  t.strictSame(
+    (await reload((text) => text))['changed'],
+    [],
+    'what waits for a restart is named again, and not taken over',
+  );
   t.equal(await daemon.stop(), 0);
 });
 
-t.test('streams and listeners that come, go or move want a restart, the others are compared all the same', async (t) => {
-  const text = (linger: string, more: string): string => `${smallest.replace('[[listen]]', `linger = "${linger}"\n[[listen]]`)}${more}`;
-  const before = loaded(text('50ms', '[[listen]]\nkind = "http"\naddress = "127.0.0.1:1"'));
-  const after = loaded(text('60ms', '[[listen]]\nkind = "http"\naddress = "127.0.0.1:2"'));
-  const { changed, restart, config } = planReload(before, after);
-  t.strictSame(changed, [`stream ${before.streams[0].name}: linger`]);
-  t.strictSame(restart, ['listen 127.0.0.1:1: gone', 'listen 127.0.0.1:2: new']);
-  t.strictSame(config.listeners, before.listeners);
-  t.equal(config.streams[0].lingerMs, 60);
-});
+t.test(
+  'streams and listeners that come, go or move want a restart, the others are compared all the same',
+  async (t) => {
+    const text = (linger: string, more: string): string =>
+      `${smallest.replace('[[listen]]', `linger = "${linger}"\n[[listen]]`)}${more}`;
+    const before = loaded(text('50ms', '[[listen]]\nkind = "http"\naddress = "127.0.0.1:1"'));
+    const after = loaded(text('60ms', '[[listen]]\nkind = "http"\naddress = "127.0.0.1:2"'));
+    const { changed, restart, config } = planReload(before, after);
+    t.strictSame(changed, [`stream ${before.streams[0].name}: linger`]);
+    t.strictSame(restart, ['listen 127.0.0.1:1: gone', 'listen 127.0.0.1:2: new']);
+    t.strictSame(config.listeners, before.listeners);
+    t.equal(config.streams[0].lingerMs, 60);
+  },
+);
 
 t.test('every option is either taken over or named for a restart, never passed over', async (t) => {
   const config = loaded(`${smallest}[[listen]]\nkind = "http"\naddress = "127.0.0.1:0"`);

@@ -31,7 +31,8 @@ function codesOf(source: Source): string[] {
       source.path === 'src/edges/failure-cures.ts' &&
       node.name.getText(source.tree) === 'rows'
     ) {
-      for (const row of /\n {2}([a-z_]+): \{/g[Symbol.matchAll](node.getText(source.tree))) found.push(row[1] as string);
+      for (const row of /\n {2}([a-z_]+): \{/g[Symbol.matchAll](node.getText(source.tree)))
+        found.push(row[1] as string);
     }
   });
   return found;
@@ -50,7 +51,11 @@ t.test('every error code of the sources has its row in the runbook', async (t) =
 });
 
 t.test('every code of the runbook is one of the sources, and stands there once', async (t) => {
-  t.strictSame(inRunbook.filter((name) => !inSource.has(name)), [], 'systemd/README.md: no source has it any more');
+  t.strictSame(
+    inRunbook.filter((name) => !inSource.has(name)),
+    [],
+    'systemd/README.md: no source has it any more',
+  );
   t.strictSame([...new Set(inRunbook)].length, inRunbook.length);
 });
 

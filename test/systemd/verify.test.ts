@@ -15,7 +15,8 @@ const socketUnit = readFileSync(shipped('spillway.socket'), 'utf8');
 const example = readFileSync(shipped('spillway.toml'), 'utf8');
 
 /** The last value of a setting of a unit. */
-const setting = (name: string, text = unit): string => [...text.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].at(-1)?.[1] ?? '';
+const setting = (name: string, text = unit): string =>
+  [...text.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].at(-1)?.[1] ?? '';
 
 interface Ended {
   /** undefined: the program does not exist. */
@@ -101,7 +102,8 @@ t.test('unit and configuration agree about directories, time and memory', async 
   const { daemon, listeners } = config;
   t.equal(daemon.stateDir, `/var/lib/${setting('StateDirectory')}`);
   for (const listener of listeners) {
-    if (listener.kind === 'unix') t.ok(listener.path.startsWith(`${setting('ReadWritePaths').slice(1)}/`), listener.path);
+    if (listener.kind === 'unix')
+      t.ok(listener.path.startsWith(`${setting('ReadWritePaths').slice(1)}/`), listener.path);
   }
   t.ok(Number(setting('TimeoutStopSec')) * 1000 >= 2 * daemon.drainTimeoutMs, 'a stop may take its drain timeout');
   const megabytes = (name: string): number => Number(setting(name).replace('M', '')) * 1024 ** 2;
