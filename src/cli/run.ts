@@ -118,21 +118,21 @@ async function runDaemon(options: RunOptions, embeddedStateDir: string | undefin
 /** SIGHUPs. One that comes before there is anything to reload is heeded as soon as there is; from the stop on they mean nothing. */
 class Reloads {
   #isDue = false;
-  #run = (): void => {
+  #reload = (): void => {
     this.#isDue = true;
   };
 
   constructor() {
-    process.on('SIGHUP', () => this.#run());
+    process.on('SIGHUP', () => this.#reload());
   }
 
-  begin(run: () => void): void {
-    this.#run = run;
-    if (this.#isDue) run();
+  begin(reloading: () => void): void {
+    this.#reload = reloading;
+    if (this.#isDue) reloading();
   }
 
   end(): void {
-    this.#run = () => {};
+    this.#reload = () => {};
   }
 }
 

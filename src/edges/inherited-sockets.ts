@@ -81,7 +81,7 @@ function linesOf(path: string): string[] {
 /** The kernel prints addresses as 32-bit words in the machine's byte order, which is little-endian wherever Node runs on Linux but s390x. */
 function hostOf(hex: string): string {
   const words = hex.match(/.{8}/g) ?? [];
-  const bytes = words.flatMap((word) => [...Buffer.from(word, 'hex').reverse()]);
+  const bytes = words.flatMap((word) => [...Buffer.from(word, 'hex')].toReversed());
   if (bytes.length === 4) return bytes.join('.');
   const groups = Array.from({ length: 8 }, (_, i) =>
     Buffer.from(bytes)

@@ -63,7 +63,7 @@ async function sender(address: string): Promise<(notice: string) => boolean> {
     if (fd < 0) throw unavailable(`no socket for notices: errno ${koffi.errno()}`);
     return (notice) => {
       const bytes = Buffer.from(notice);
-      return Number(sendto(fd, bytes, bytes.length, sendFlags, place, place.length)) === bytes.length;
+      return sendto(fd, bytes, bytes.length, sendFlags, place, place.length) === bytes.length;
     };
   } catch (error) {
     if (error instanceof SpillwayError) throw error;
@@ -84,6 +84,6 @@ function socketAddress(address: string): Buffer | undefined {
 function unavailable(what: string, cause?: unknown): SpillwayError {
   const cure = 'install spillway with its optional packages, or run it with Type=exec and without WatchdogSec';
   return new SpillwayError('notify_unavailable', `the service manager cannot be told anything: ${what}; ${cure}`, {
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }

@@ -5,7 +5,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 
 export interface Notice {
   /** `NAME=value` lines, by name. */
@@ -45,7 +44,7 @@ export class ServiceManagerDouble {
     const child = spawn('python3', ['-c', receiver, address], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.teardown(() => child.kill('SIGKILL'));
     const manager = new ServiceManagerDouble(child);
-    const lines = createInterface({ input: child.stdout as Readable });
+    const lines = createInterface({ input: child.stdout });
     await once(lines, 'line');
     lines.on('line', (line) => manager.#take(JSON.parse(line) as { text: string; pid: number }));
     return manager;
