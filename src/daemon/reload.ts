@@ -85,7 +85,7 @@ function merge<Table extends object>(
   return merged as Table;
 }
 
-/** A DLQ holds two segments; with segments that only a restart makes smaller, that may be more than what was asked for now. */
+/** A DLQ holds two segments; with segments that only a restart makes smaller, that may be more than what is asked. */
 function withRoom(before: Config, config: Config, { changed, restart }: Changes): Config {
   if (config.dlq.maxBytes >= 2 * config.dlq.segmentBytes) return config;
   changed.splice(changed.indexOf('dlq.max_bytes'), 1);

@@ -52,11 +52,7 @@ export default async function runLane(start: LaneStart): Promise<void> {
     },
   });
   const streams = openStreams(start, arena, counters, latencies, loop, receipts, post);
-  const postLatencies = (): void =>
-    post({
-      type: 'latency',
-      latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
-    });
+  const postLatencies = (): void => post(latencyMessage(latencies));
   for (const stream of start.parked) at(streams, stream).delivery.park();
   loop.start(streams);
   post({ type: 'ready', thread: threadId });
@@ -92,6 +88,13 @@ export default async function runLane(start: LaneStart): Promise<void> {
       }
     });
   });
+}
+
+function latencyMessage(latencies: readonly LatencyRecorder[]): FromLane {
+  return {
+    type: 'latency',
+    latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
+  };
 }
 
 /** Gives each stream its ring's reading end and its delivery; their breakers begin closed. */
