@@ -80,6 +80,8 @@ export interface DaemonProcessOptions {
   readonly execArgv?: readonly string[];
   /** Variables beside those of this process. */
   readonly environment?: NodeJS.ProcessEnv;
+  /** Descriptors of this process that the daemon finds as 3, 4, ... */
+  readonly descriptors?: readonly number[];
   /** `pipe`: the configuration has a listener on it. */
   readonly stdin?: 'ignore' | 'pipe';
   /** Told of the child as soon as there is one: a start that fails must not leave it behind. */
@@ -90,13 +92,14 @@ export interface DaemonProcessOptions {
 
 /** Resolves when the daemon is ready. */
 export async function startDaemon(options: DaemonProcessOptions): Promise<DaemonProcess> {
-  const { config, under = [], execArgv = [], environment, stdin = 'ignore', onSpawn, onLine } = options;
+  const { config, under = [], execArgv = [], environment, descriptors = [], stdin = 'ignore' } = options;
+  const { onSpawn, onLine } = options;
   // The simulator asks for no particular credentials, but the SDK asks for some.
   const env = { ...process.env, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', ...environment };
   const command = [...under, process.execPath, ...execArgv, binary, 'run', '--config', config];
   const child = spawn(command[0] as string, command.slice(1), {
     env,
-    stdio: [stdin, 'pipe', 'inherit'],
+    stdio: [stdin, 'pipe', 'inherit', ...descriptors],
   });
   onSpawn?.(child);
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));

@@ -38,15 +38,19 @@ export class Breaker {
   #waitMs: number;
   #cap: number;
   #sinceMs = 0;
-  readonly #options: BreakerOptions;
+  #options: BreakerOptions;
   readonly #onTransition: OnTransition;
 
   constructor(options: BreakerOptions, onTransition: OnTransition) {
-    assert(options.waitMs > 0 && options.waitMsMax >= options.waitMs, 'the waits are ordered');
-    this.#options = options;
+    this.#options = checked(options);
     this.#onTransition = onTransition;
     this.#waitMs = options.waitMs;
     this.#cap = options.waitMs;
+  }
+
+  /** Other waits, from the next one on. */
+  retune(options: BreakerOptions): void {
+    this.#options = checked(options);
   }
 
   get state(): BreakerState {
@@ -98,4 +102,9 @@ export class Breaker {
     this.#state = to;
     this.#onTransition(from, to, cause);
   }
+}
+
+function checked(options: BreakerOptions): BreakerOptions {
+  assert(options.waitMs > 0 && options.waitMsMax >= options.waitMs, 'the waits are ordered');
+  return options;
 }

@@ -28,12 +28,18 @@ export const settleMs = 200;
 
 export class SaturationBreaker {
   readonly #breaker: Breaker;
-  readonly #options: SaturationOptions;
+  #options: SaturationOptions;
   #halfOpenSinceMs = 0;
 
   constructor(options: SaturationOptions, onTransition: OnTransition) {
     this.#options = options;
-    this.#breaker = new Breaker({ waitMs: options.waitMs, waitMsMax: 8 * options.waitMs }, onTransition);
+    this.#breaker = new Breaker(waits(options), onTransition);
+  }
+
+  /** Other marks and waits, of the same ring; a state that they contradict changes at the next update. */
+  retune(options: SaturationOptions): void {
+    this.#options = options;
+    this.#breaker.retune(waits(options));
   }
 
   /** Whether events must not enter the ring. In the half-open state they may: whether it then stays drained is the probe. */
@@ -67,4 +73,8 @@ export class SaturationBreaker {
     else if (breaker.state === BreakerState.halfOpen && nowMs - this.#halfOpenSinceMs >= settleMs)
       breaker.succeed('stays drained');
   }
+}
+
+function waits({ waitMs }: SaturationOptions): { readonly waitMs: number; readonly waitMsMax: number } {
+  return { waitMs, waitMsMax: 8 * waitMs };
 }

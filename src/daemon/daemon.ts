@@ -19,6 +19,7 @@ import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import { realFiles } from '../edges/files.ts';
+import type { InheritedSocket } from '../edges/inherited-sockets.ts';
 import type { Random } from '../edges/random.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
@@ -36,16 +37,19 @@ import { RingProducer } from '../ring/producer.ts';
 import type { FromLane } from '../threads/messages.ts';
 import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
+import { beatMs } from '../threads/pulse.ts';
 import type { startWorkers } from '../threads/workers.ts';
-import type { Config } from './config.ts';
+import type { Config, ListenConfig } from './config.ts';
 import { Control } from './control.ts';
 import { controlPath } from './control-messages.ts';
-import { type Credentials, deliveryOptions, fsyncPolicy, planInput } from './demand.ts';
+import { type Credentials, deliveryOptions, fsyncPolicy, planInput, saturationOptions } from './demand.ts';
 import { logDlqEvent } from './dlq-log.ts';
 import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import type { OrderedSpill } from './ordered-spill.ts';
 import { createOrders } from './orders.ts';
+import type { Overview } from './overview.ts';
+import { planReload, type Reload } from './reload.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
 import { StateLock } from './state-lock.ts';
@@ -75,6 +79,8 @@ export interface DaemonOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly version: string;
+  /** Listening sockets that the service manager holds. */
+  readonly inherited: readonly InheritedSocket[];
   /** For the simulator inside; absent: the SDK's credential chain. */
   readonly credentials?: Credentials;
   /** When the process started, milliseconds since the epoch: `ready` says how long it took. */
@@ -82,7 +88,7 @@ export interface DaemonOptions {
 }
 
 export class Daemon {
-  readonly #options: DaemonOptions;
+  #options: DaemonOptions;
   readonly #plan: ArenaPlan;
   readonly #arena: Arena;
   readonly #counters: MainCounters;
@@ -93,6 +99,8 @@ export class Daemon {
   #rings: AdmissionRing[] = [];
   #listeners: RunningListener[] = [];
   #timers: NodeJS.Timeout[] = [];
+  /** Of the periodic log lines. */
+  #telling: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
   #dlq!: Dlq;
   #pool!: LanePool;
@@ -143,7 +151,7 @@ export class Daemon {
     this.#replayer = this.#createReplayer();
     this.#orders.push(
       ...createOrders({
-        config,
+        config: () => this.#options.config,
         admission: this.#admission,
         dlq: this.#dlq,
         returns: this.#returns,
@@ -158,6 +166,7 @@ export class Daemon {
     await this.#lock?.confirm();
     this.#listeners = await openListeners({
       config,
+      inherited: this.#options.inherited,
       arena: this.#arena,
       plan: this.#plan,
       intake: this.#admission,
@@ -173,8 +182,9 @@ export class Daemon {
     this.#replayer.start();
     this.#timers = [
       setInterval(() => this.#refresh(), refreshMs),
-      setInterval(() => this.#interval(), config.log.intervalMs),
+      setInterval(() => this.#state === 'ready' && this.#pool.beat(), beatMs),
     ];
+    this.#everyInterval();
     this.#state = 'ready';
     log.info('ready', 'ready', {
       listeners: this.#listeners.map(({ address }) => address),
@@ -193,6 +203,34 @@ export class Daemon {
 
   status(): object {
     return this.#telemetry.status(this.#state);
+  }
+
+  overview(): Overview {
+    return this.#telemetry.overview();
+  }
+
+  /** Takes over what of a new configuration may change without a restart, and says what does not. */
+  reload(next: Config): Reload {
+    const before = this.#options.config;
+    const plan = planReload(before, next);
+    if (this.#state !== 'ready' || plan.changed.length === 0) return plan;
+    const { config } = plan;
+    const { log, credentials } = this.#options;
+    this.#options = { ...this.#options, config };
+    log.level = config.log.level;
+    for (const { ring, saturation } of this.#rings) saturation.retune(saturationOptions(config, ring.capacity));
+    this.#pool.retune(config.streams.map((stream) => deliveryOptions(config, stream, credentials)));
+    this.#replays.forEach((replay, i) => replay.retune(config.breaker.openAfterMs, config.streams[i]?.lingerMs ?? 0));
+    const { maxBytes, whenFull, maxAgeMs } = config.dlq;
+    this.#dlq.retune({ maxBytes, whenFull, maxAgeMs });
+    this.#listeners.forEach((listener, i) => listener.retune?.(config.listeners[i] as ListenConfig));
+    this.#everyInterval();
+    return plan;
+  }
+
+  /** Every lane works; a worker that is stuck is being replaced. */
+  get isWell(): boolean {
+    return this.#pool.isWell;
   }
 
   /** Resolves when a stdin listener has seen the end of its input. */
@@ -223,7 +261,7 @@ export class Daemon {
     this.#dlq.liftLimit();
     const spilled = await this.#spillRings();
     this.#replayer.finish();
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const timer of [...this.#timers, this.#telling]) clearInterval(timer);
     this.#interval();
     this.#admission.close();
     this.#returns.close();
@@ -266,6 +304,11 @@ export class Daemon {
     this.#admission.refresh();
     this.#logs.journal.trim();
     if (this.#state === 'ready') for (const order of this.#orders) order?.tick();
+  }
+
+  #everyInterval(): void {
+    clearInterval(this.#telling);
+    this.#telling = setInterval(() => this.#interval(), this.#options.config.log.intervalMs);
   }
 
   #interval(): void {
@@ -352,6 +395,7 @@ export class Daemon {
   #heard(lane: number, message: FromLane): void {
     switch (message.type) {
       case 'drained':
+      case 'alive':
         return;
       case 'parked':
         return this.#orders[message.stream]?.parked(lane);
@@ -431,18 +475,10 @@ export class Daemon {
   }
 
   #createRing(lane: number, stream: number, ring: RingPlace, breakerWord: number): AdmissionRing {
-    const { breaker } = this.#options.config;
     return {
       ring: new RingProducer(this.#arena, ring),
-      saturation: new SaturationBreaker(
-        {
-          capacityBytes: ring.capacity,
-          openAt: breaker.openAt,
-          closeAt: breaker.closeAt,
-          openAfterMs: breaker.openAfterMs,
-          waitMs: breaker.halfOpenAfterMs,
-        },
-        (from, to, cause) => this.#logBreaker('lane', lane, stream, from, to, cause),
+      saturation: new SaturationBreaker(saturationOptions(this.#options.config, ring.capacity), (from, to, cause) =>
+        this.#logBreaker('lane', lane, stream, from, to, cause),
       ),
       breakerWord,
     };

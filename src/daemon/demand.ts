@@ -2,6 +2,7 @@
  * Turns the configuration into what the arena's plan and the lanes need. Main thread; pure.
  */
 import { base64Expansion, laneBatchBytes, recordEnvelopeBytesMax } from '../base/limits.ts';
+import type { SaturationOptions } from '../breaker/saturation.ts';
 import type { DeliveryOptions } from '../deliver/context.ts';
 import type { FsyncPolicy } from '../dlq/options.ts';
 import { type ArenaSizes, arenaSizes, type PlanInput } from '../threads/plan.ts';
@@ -46,6 +47,12 @@ export function planInput(config: Config): PlanInput {
       requestsInFlight: stream.requestsInFlight,
     })),
   };
+}
+
+/** Of the breaker that guards a ring of so many bytes. */
+export function saturationOptions({ breaker }: Config, capacityBytes: number): SaturationOptions {
+  const { openAt, closeAt, openAfterMs, halfOpenAfterMs: waitMs } = breaker;
+  return { capacityBytes, openAt, closeAt, openAfterMs, waitMs };
 }
 
 export function deliveryOptions(

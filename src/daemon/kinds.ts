@@ -30,6 +30,8 @@ export interface Option {
   readonly form?: string;
   /** The kinds of listener that take this option; absent: all. */
   readonly takes?: readonly string[];
+  /** A daemon that runs takes a changed value over at SIGHUP; absent: it wants a restart. */
+  readonly reload?: true;
 }
 
 /** `pace`: how often something is done, once in a time or once in so many bytes. */

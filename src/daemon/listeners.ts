@@ -3,6 +3,7 @@
  * opened the others are closed again.
  */
 import type { Clock } from '../edges/clock.ts';
+import type { InheritedSocket } from '../edges/inherited-sockets.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import type { Admission } from '../ingress/admission.ts';
 import type { Deliveries } from '../ingress/deliveries.ts';
@@ -20,16 +21,21 @@ import type { Log } from '../observe/log.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { ArenaPlan } from '../threads/plan.ts';
 import type { Config, HttpListenConfig, ListenConfig, StdinListenConfig, UnixListenConfig } from './config.ts';
+import { assignSockets } from './inherited.ts';
 
 export interface RunningListener {
   /** A path, an URL, or "stdin". */
   readonly address: string;
   close(drainMs: number): Promise<void>;
   tellBreaker?(stream: number, state: number): void;
+  /** Takes over what of its configuration may change; `listener` is of its own kind and place. */
+  retune?(listener: ListenConfig): void;
 }
 
 export interface ListenerParts {
   readonly config: Config;
+  /** Listening sockets of the service manager. */
+  readonly inherited: readonly InheritedSocket[];
   readonly arena: Arena;
   readonly plan: ArenaPlan;
   readonly intake: Admission;
@@ -51,8 +57,10 @@ const carryShare = 1 / 8;
 
 export async function openListeners(parts: ListenerParts): Promise<RunningListener[]> {
   const opened: RunningListener[] = [];
+  const { fds, unwanted } = assignSockets(parts.config.listeners, parts.inherited);
   try {
-    for (const listener of parts.config.listeners) opened.push(await open(parts, listener));
+    for (const [i, listener] of parts.config.listeners.entries()) opened.push(await open(parts, listener, fds.get(i)));
+    for (const { fd, address, name } of unwanted) warnUnwanted(parts.log, address || name || `descriptor ${fd}`);
     return opened;
   } catch (error) {
     await Promise.all(opened.map((listener) => listener.close(0)));
@@ -60,12 +68,18 @@ export async function openListeners(parts: ListenerParts): Promise<RunningListen
   }
 }
 
-function open(parts: ListenerParts, listener: ListenConfig): Promise<RunningListener> {
+function warnUnwanted(log: Log, listener: string): void {
+  const cure = 'make a [[listen]] for it, or take it out of the socket unit';
+  const message = `inherited socket ${listener} is no [[listen]]'s: who connects to it is not served; ${cure}`;
+  log.warn('listener', message, { listener, state: 'failed', code: 'socket_unwanted' });
+}
+
+function open(parts: ListenerParts, listener: ListenConfig, fd: number | undefined): Promise<RunningListener> {
   switch (listener.kind) {
     case 'unix':
-      return openUnix(parts, listener);
+      return openUnix(parts, listener, fd);
     case 'http':
-      return openHttp(parts, listener);
+      return openHttp(parts, listener, fd);
     case 'stdin':
       return openStdin(parts, listener);
   }
@@ -112,13 +126,18 @@ function watchSenderOf({ deliveries, diskAcks }: ListenerParts): WatchSender {
   return (level, options) => (level === 'disk' ? diskAcks : deliveries).watch(options);
 }
 
-async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promise<RunningListener> {
+async function openUnix(
+  parts: ListenerParts,
+  listener: UnixListenConfig,
+  fd: number | undefined,
+): Promise<RunningListener> {
   const { arena, intake, clock, config } = parts;
   const stream = intake.streamIndex(listener.stream) ?? 0;
   const watchSender = watchSenderOf(parts);
   const acks = { watchSender, ackDefault: listener.ack };
   const server = await listenUnix({
     path: listener.path,
+    fd,
     mode: listener.mode,
     arena,
     landing: landingOf(parts),
@@ -135,13 +154,19 @@ async function openUnix(parts: ListenerParts, listener: UnixListenConfig): Promi
     address: listener.path,
     close: (drainMs) => server.close({ drainMs }),
     tellBreaker: (index, state) => server.tellBreaker(index, state, intake.retryAfterMs(index)),
+    retune: ({ connectionsMax, idleTimeoutMs }) => server.retune({ connectionsMax, idleTimeoutMs }),
   };
 }
 
-async function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promise<RunningListener> {
+async function openHttp(
+  parts: ListenerParts,
+  listener: HttpListenConfig,
+  fd: number | undefined,
+): Promise<RunningListener> {
   const { arena, intake, clock, config, plan } = parts;
   const server = await listenHttp({
     host: listener.address.host,
+    fd,
     port: listener.address.port,
     arena,
     landing: landingOf(parts),
@@ -164,7 +189,12 @@ async function openHttp(parts: ListenerParts, listener: HttpListenConfig): Promi
     status: parts.status,
     ready: parts.ready,
   });
-  return { address: server.address, close: (drainMs) => server.close({ drainMs }) };
+  return {
+    address: server.address,
+    close: (drainMs) => server.close({ drainMs }),
+    retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs }) =>
+      server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs }),
+  };
 }
 
 async function openStdin(parts: ListenerParts, listener: StdinListenConfig): Promise<RunningListener> {

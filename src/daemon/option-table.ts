@@ -30,7 +30,8 @@ export function withOptionTable(text: string): string | undefined {
 function row(key: string, option: Option): string {
   const written = option.default === undefined ? (option.required ? 'required' : '') : code(option.default);
   const takes = option.takes === undefined ? '' : ` (${option.takes.join(', ')})`;
-  return `| \`${key}\` | ${written} | ${values(option)} | ${option.about}${takes} |`;
+  const reload = option.reload === true ? ' *(reload)*' : '';
+  return `| \`${key}\` | ${written} | ${values(option)} | ${option.about}${takes}${reload} |`;
 }
 
 function values(option: Option): string {

@@ -17,7 +17,7 @@ export const daemonOptions = {
     about: 'Lane workers; 0: chosen from the cores and from memory_budget.' },
   memory_budget: { name: 'memoryBudgetBytes', kind: 'size', default: '256MiB', least: '32MiB', most: '64GiB',
     about: 'Rings and requests in flight; each lane gets an equal share as its ring.' },
-  drain_timeout: { name: 'drainTimeoutMs', kind: 'duration', default: '10s', least: '100ms', most: '10m',
+  drain_timeout: { name: 'drainTimeoutMs', kind: 'duration', default: '10s', least: '100ms', most: '10m', reload: true,
     about: 'How long a stop may deliver before it writes the rest to the DLQ.' },
 } as const satisfies Section;
 
@@ -63,9 +63,9 @@ export const streamOptions = {
     about: 'A request without an answer is given up and tried again after this.' },
   connect_timeout: { name: 'connectTimeoutMs', kind: 'duration', default: '3s', least: '50ms', most: '1m',
     about: 'A connection that is not established by then counts as failed.' },
-  linger: { name: 'lingerMs', kind: 'duration', default: '100ms', least: '0', most: '1m',
+  linger: { name: 'lingerMs', kind: 'duration', default: '100ms', least: '0', most: '1m', reload: true,
     about: 'How long a batch may wait for company; "0": not at all.' },
-  deadline: { name: 'deadlineMs', kind: 'duration', default: '30s', least: '100ms', most: '24h',
+  deadline: { name: 'deadlineMs', kind: 'duration', default: '30s', least: '100ms', most: '24h', reload: true,
     about: 'An event that is not delivered by then leaves the ring for the DLQ, to be replayed.' },
   ordering: { name: 'ordering', kind: 'choice', choices: ['none', 'key'], default: 'none',
     about: 'Whether the events of one partition key keep the order in which they came.' },
@@ -87,15 +87,15 @@ export const listenOptions = {
     about: 'Stream of events that name none; absent: the only [[stream]].' },
   ack: { name: 'ack', kind: 'choice', choices: ['memory', 'disk', 'stream'], default: 'memory', takes: ['unix', 'http'],
     about: 'What an acknowledgement promises, unless the sender asks otherwise.' },
-  ack_timeout: { name: 'ackTimeoutMs', kind: 'duration', default: '30s', least: '10ms', most: '10m', takes: ['http'],
+  ack_timeout: { name: 'ackTimeoutMs', kind: 'duration', default: '30s', least: '10ms', most: '10m', takes: ['http'], reload: true,
     about: 'How long a request of ack level "stream" or "disk" waits; then it is told how far its events are.' },
   key_field: { name: 'keyField', kind: 'string', pattern: '^[^.]+([.][^.]+)*$', form: 'a field name, or names joined by dots: "user.id"',
     about: 'Field of JSON events that is the partition key; absent: as sent, else random.' },
   missing_key: { name: 'missingKey', kind: 'choice', choices: ['random', 'refuse'], default: 'random',
     about: 'What happens to an event without its key field.' },
-  connections_max: { name: 'connectionsMax', kind: 'number', default: 1024, least: 1, most: 65_536, takes: ['unix', 'http'],
+  connections_max: { name: 'connectionsMax', kind: 'number', default: 1024, least: 1, most: 65_536, takes: ['unix', 'http'], reload: true,
     about: 'Connections at one time; further ones are closed at once.' },
-  idle_timeout: { name: 'idleTimeoutMs', kind: 'duration', default: '5m', least: '0', most: '24h', takes: ['unix', 'http'],
+  idle_timeout: { name: 'idleTimeoutMs', kind: 'duration', default: '5m', least: '0', most: '24h', takes: ['unix', 'http'], reload: true,
     about: 'A connection that is silent for this long is closed; "0": never.' },
   body_bytes_max: { name: 'bodyBytesMax', kind: 'size', default: '16MiB', least: '64KiB', most: '64MiB', takes: ['http'],
     about: 'Largest request body.' },
@@ -105,29 +105,29 @@ export const listenOptions = {
 
 // biome-ignore format: an option per line or two, so that the table reads as a table
 export const breakerOptions = {
-  open_at: { name: 'openAt', kind: 'share', default: 0.9, least: 0.05, most: 1,
+  open_at: { name: 'openAt', kind: 'share', default: 0.9, least: 0.05, most: 1, reload: true,
     about: "A lane's breaker opens when this share of its ring is full." },
-  close_at: { name: 'closeAt', kind: 'share', default: 0.6, least: 0, most: 0.95,
+  close_at: { name: 'closeAt', kind: 'share', default: 0.6, least: 0, most: 0.95, reload: true,
     about: 'It closes when the ring has drained to this share.' },
-  open_after: { name: 'openAfterMs', kind: 'duration', default: '1s', least: '10ms', most: '1h',
+  open_after: { name: 'openAfterMs', kind: 'duration', default: '1s', least: '10ms', most: '1h', reload: true,
     about: 'It also opens when the oldest event in the ring has waited this long.' },
-  failures: { name: 'failures', kind: 'number', default: 5, least: 1, most: 1000,
+  failures: { name: 'failures', kind: 'number', default: 5, least: 1, most: 1000, reload: true,
     about: "A stream's breaker opens after this many failed requests in a row." },
-  half_open_after: { name: 'halfOpenAfterMs', kind: 'duration', default: '500ms', least: '10ms', most: '10m',
+  half_open_after: { name: 'halfOpenAfterMs', kind: 'duration', default: '500ms', least: '10ms', most: '10m', reload: true,
     about: "An open stream's breaker lets one request try again after this." },
 } as const satisfies Section;
 
 // biome-ignore format: an option per line or two, so that the table reads as a table
 export const dlqOptions = {
-  max_bytes: { name: 'maxBytes', kind: 'size', default: '10GiB', least: '1MiB', most: '8192GiB',
+  max_bytes: { name: 'maxBytes', kind: 'size', default: '10GiB', least: '1MiB', most: '8192GiB', reload: true,
     about: 'Disk that the DLQ may take; beyond it events are refused.' },
   segment_bytes: { name: 'segmentBytes', kind: 'size', default: '64MiB', least: '64KiB', most: '1GiB',
     about: 'Size of one segment file; space is given back a segment at a time.' },
   reserve_bytes: { name: 'reserveBytes', kind: 'size', default: '16MiB', least: 0, most: '1GiB',
     about: 'Disk kept back for a full disk, within max_bytes (at most a sixteenth of it): it takes what was accepted before, dead letters, checkpoints.' },
-  when_full: { name: 'whenFull', kind: 'choice', choices: ['refuse', 'drop-oldest'], default: 'refuse',
+  when_full: { name: 'whenFull', kind: 'choice', choices: ['refuse', 'drop-oldest'], default: 'refuse', reload: true,
     about: 'At max_bytes: refuse what must be spilled, or drop the oldest spills, a segment at a time, never dead letters.' },
-  max_age: { name: 'maxAgeMs', kind: 'duration', least: '1s', most: '8760h',
+  max_age: { name: 'maxAgeMs', kind: 'duration', least: '1s', most: '8760h', reload: true,
     about: 'Spills and dead letters that were first seen longer ago are dropped, and counted; absent: none are.' },
   fsync: { name: 'fsync', kind: 'pace', words: ['each', 'none'], default: '200ms', least: '1ms', most: '1m', bytesLeast: '64KiB', bytesMost: '1GiB',
     about: 'When spilled events are forced to the disk: an interval, after so many bytes ("8MiB"), "each" write, or "none".' },
@@ -137,9 +137,9 @@ export const dlqOptions = {
 
 // biome-ignore format: an option per line or two, so that the table reads as a table
 export const logOptions = {
-  level: { name: 'level', kind: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info',
+  level: { name: 'level', kind: 'choice', choices: ['debug', 'info', 'warn', 'error'], default: 'info', reload: true,
     about: 'Lines below this level are not written.' },
-  interval: { name: 'intervalMs', kind: 'duration', default: '10s', least: '100ms', most: '1h',
+  interval: { name: 'intervalMs', kind: 'duration', default: '10s', least: '100ms', most: '1h', reload: true,
     about: 'Time between latency, ledger and backlog lines.' },
 } as const satisfies Section;
 

@@ -54,7 +54,7 @@ const routes: Readonly<Record<OrderState, Route>> = {
 export interface OrderedSpillParts {
   readonly lanes: number;
   /** Least time between the parking and the next try. */
-  readonly parkedMsLeast: number;
+  readonly parkedMsLeast: () => number;
   readonly nowMs: () => number;
   /** What admission has put into the rings becomes visible to the lanes. */
   readonly publish: () => void;
@@ -152,7 +152,7 @@ export class OrderedSpill {
       case 'parking':
         return this.#endParking();
       case 'parked':
-        if (!isUnavailable() && this.#forMs() >= this.#parts.parkedMsLeast) this.#unpark();
+        if (!isUnavailable() && this.#forMs() >= this.#parts.parkedMsLeast()) this.#unpark();
         return;
       case 'replaying':
       case 'joining':

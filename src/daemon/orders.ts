@@ -16,7 +16,8 @@ import type { StreamReplay } from './stream-replay.ts';
 const dlqEntryRoomBytes = 64;
 
 export interface OrdersParts {
-  readonly config: Config;
+  /** As it is in force: a reload may change it. */
+  readonly config: () => Config;
   readonly admission: Admission;
   readonly dlq: Dlq;
   readonly returns: Returns;
@@ -30,24 +31,25 @@ export interface OrdersParts {
 
 /** By stream; none of a stream that keeps no order. */
 export function createOrders(parts: OrdersParts): (OrderedSpill | undefined)[] {
-  return parts.config.streams.map(({ ordering }, stream) =>
-    ordering === 'key' ? createOrder(parts, stream) : undefined,
-  );
+  return parts
+    .config()
+    .streams.map(({ ordering }, stream) => (ordering === 'key' ? createOrder(parts, stream) : undefined));
 }
 
 function createOrder(parts: OrdersParts, stream: number): OrderedSpill {
   const { config, admission, dlq, returns, replays, send, nowMs, log } = parts;
-  const { name, deadlineMs } = config.streams[stream] as Config['streams'][number];
+  const options = (): Config['streams'][number] => config().streams[stream] as Config['streams'][number];
+  const { name } = options();
   return new OrderedSpill({
-    lanes: config.daemon.lanes,
-    parkedMsLeast: config.breaker.halfOpenAfterMs,
+    lanes: config().daemon.lanes,
+    parkedMsLeast: () => config().breaker.halfOpenAfterMs,
     nowMs,
     publish: () => admission.commit(),
     tell: (lane, type) => send(lane, { type, stream }),
     isMoving: () => returns.isMoving(stream),
     hasRoom: () => dlq.hasRoom(bytesInDlq(parts.ringsOf(stream), name)),
     isUnavailable: () => admission.isUnavailable(stream),
-    isOverdue: () => admission.oldestMs(stream) > deadlineMs,
+    isOverdue: () => admission.oldestMs(stream) > options().deadlineMs,
     spilled: () => {
       const { spilled, spilledBytes } = dlq.holdings(stream);
       return { events: spilled, bytes: spilledBytes };

@@ -35,8 +35,8 @@ const lateMs = 20;
 const periodMs = 10_000;
 
 export class ReplayPace {
-  readonly #openAfterMs: number;
-  readonly #lingerMs: number;
+  #openAfterMs: number;
+  #lingerMs: number;
   readonly #windowBytesMax: number;
   #windowBytes = windowBytesMin;
   #changedMs = Number.NEGATIVE_INFINITY;
@@ -52,6 +52,11 @@ export class ReplayPace {
     this.#openAfterMs = openAfterMs;
     this.#lingerMs = lingerMs;
     this.#windowBytesMax = windowBytesMax;
+  }
+
+  retune(openAfterMs: number, lingerMs: number): void {
+    this.#openAfterMs = openAfterMs;
+    this.#lingerMs = lingerMs;
   }
 
   /** Bytes that may be on their way. */

@@ -95,6 +95,10 @@ export class StreamReplay {
     }
   }
 
+  retune(openAfterMs: number, lingerMs: number): void {
+    this.#pace?.retune(openAfterMs, lingerMs);
+  }
+
   get isLoaded(): boolean {
     return this.#state === 'loaded';
   }

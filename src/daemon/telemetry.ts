@@ -11,6 +11,7 @@ import type { LogFields } from '../observe/log-schema.ts';
 import type { Arena } from '../ring/arena.ts';
 import { entry } from '../ring/layout.ts';
 import type { StreamLatency } from '../threads/messages.ts';
+import type { Overview } from './overview.ts';
 
 /** What the DLQ holds of one stream, or in all. */
 export interface DlqHoldings {
@@ -123,6 +124,26 @@ export class Telemetry {
           { count, p50, p90, p99, p999, max },
         ]),
       ),
+    };
+  }
+
+  /** What `systemctl status` shows. */
+  overview(): Overview {
+    const { ledger, streams, dlq, arena } = this.#parts;
+    const total = sumLedgers(ledger.read());
+    const { spilled, dead } = dlq(undefined);
+    const isDiverted = (i: number): boolean =>
+      this.#ringsOf(i).some(
+        ({ saturation, breakerWord }) =>
+          saturation.diverts || Atomics.load(arena.words, breakerWord) !== BreakerState.closed,
+      );
+    return {
+      accepted: total.accepted,
+      delivered: total.delivered,
+      backlog: this.#backlog(total, undefined),
+      spilled,
+      dead,
+      diverted: streams.filter((_, i) => isDiverted(i)),
     };
   }
 

@@ -13,8 +13,17 @@ import type { RingConsumer } from '../ring/consumer.ts';
 import type { SetAside } from '../ring/layout.ts';
 import type { Failure } from './outcome.ts';
 
+/** What of a stream may change while it is delivered. Plain data: it crosses the thread boundary. */
+export interface DeliveryTuning {
+  readonly lingerMs: number;
+  readonly deadlineMs: number;
+  /** Consecutive failed requests that open the stream's breaker, and how long it then waits before a probe. */
+  readonly failures: number;
+  readonly halfOpenAfterMs: number;
+}
+
 /** A stream as a lane needs to know it. Plain data: it crosses the thread boundary. */
-export interface DeliveryOptions {
+export interface DeliveryOptions extends DeliveryTuning {
   readonly name: string;
   readonly target: KinesisTarget;
   readonly wire: 'json' | 'cbor';
@@ -23,13 +32,8 @@ export interface DeliveryOptions {
   readonly recordBytesMax: number;
   readonly batchBytes: number;
   readonly batchRecords: number;
-  readonly lingerMs: number;
-  readonly deadlineMs: number;
   /** `key`: the events of one partition key reach Kinesis in the order of their ring. */
   readonly ordering: 'none' | 'key';
-  /** Consecutive failed requests that open the stream's breaker, and how long it then waits before a probe. */
-  readonly failures: number;
-  readonly halfOpenAfterMs: number;
 }
 
 export interface DeliveryContext {
@@ -40,7 +44,8 @@ export interface DeliveryContext {
   readonly clock: Clock;
   readonly after: After;
   readonly random: Random;
-  readonly options: DeliveryOptions;
+  /** Replaced as a whole by {@link StreamDelivery.retune}. */
+  options: DeliveryOptions;
   /** Where this stream's aggregates are built in the arena. */
   readonly area: { readonly offset: number; readonly length: number };
 

@@ -47,6 +47,8 @@ export interface LaneLoopParts {
   readonly wantedOffset: number;
   /** Told once per turn while the main thread wants to hear it: by stream, before which position everything is given back. */
   readonly gaveBack: (tails: Int32Array, moved: boolean) => void;
+  /** Told of each turn. */
+  readonly turned: () => void;
 }
 
 export class LaneLoop {
@@ -98,6 +100,7 @@ export class LaneLoop {
   readonly #turn = (): void => {
     this.#scheduled = false;
     if (this.#stopped) return;
+    this.#parts.turned();
     this.#giveBack();
     const nowMs = this.#parts.clock.nowMs();
     let dueMs = this.#tick(nowMs);

@@ -68,7 +68,7 @@ function contextOf(
 ): DeliveryContext {
   const { arena, counters, clock, report } = parts;
   const breakerWord = (parts.breakersOffset >>> 2) + stream;
-  return {
+  const context: DeliveryContext = {
     arena,
     md5: parts.md5,
     consumer,
@@ -91,7 +91,7 @@ function contextOf(
     parked: () => report({ type: 'parked', stream }),
     expired: (offset, nowMs) => {
       const entered = arena.words[(offset + entry.enteredMs) >>> 2] as number;
-      return ((((nowMs - parts.startedMs) | 0) - entered) | 0) > options.deadlineMs;
+      return ((((nowMs - parts.startedMs) | 0) - entered) | 0) > context.options.deadlineMs;
     },
     sentAgain: () => counters.add(stream, LaneCounter.requestsAgain, 1),
     answered: (batch, startUs) => {
@@ -120,6 +120,7 @@ function contextOf(
       report({ type: 'survey', stream, cause, shards, placesByKey, recordBytesMax }),
     progress: parts.progress,
   };
+  return context;
 }
 
 /** Marks entries and records how long they took since their first byte was read; returns their payload bytes. */

@@ -15,7 +15,7 @@
  * Memory is bounded by the number of batches: while all are in flight or held, {@link mayBegin} says no.
  */
 import type { Batch } from '../batch/batch.ts';
-import { Breaker, BreakerState } from '../breaker/breaker.ts';
+import { Breaker, type BreakerOptions, BreakerState } from '../breaker/breaker.ts';
 import type { PutRecordsAnswer, RecordAnswer } from '../edges/put-protocol.ts';
 import type { DeliveryContext } from './context.ts';
 import { classifyFailure, type Failure } from './outcome.ts';
@@ -61,15 +61,18 @@ export class Requests {
     this.#parts = parts;
     this.#free = parts.batches;
     this.#slots = parts.batches.length;
-    const { halfOpenAfterMs } = parts.ctx.options;
-    this.#breaker = new Breaker(
-      {
-        waitMs: halfOpenAfterMs,
-        waitMsMax: Math.max(halfOpenAfterMs, probeMsMax),
-        share: () => parts.ctx.random.share(),
-      },
-      (from, to, cause) => parts.ctx.breakerMoved(from, to, cause),
-    );
+    this.#breaker = new Breaker(this.#waits(), (from, to, cause) => parts.ctx.breakerMoved(from, to, cause));
+  }
+
+  /** The context's options have changed. */
+  retune(): void {
+    this.#breaker.retune(this.#waits());
+  }
+
+  #waits(): BreakerOptions {
+    const { random, options } = this.#parts.ctx;
+    const { halfOpenAfterMs: waitMs } = options;
+    return { waitMs, waitMsMax: Math.max(waitMs, probeMsMax), share: () => random.share() };
   }
 
   /** Whether a batch can be begun. A half-open breaker lets one pass behind its probe. */

@@ -26,7 +26,7 @@ import { ShardRanges } from '../batch/shard-ranges.ts';
 import type { Wire } from '../batch/wire.ts';
 import type { RecordAnswer } from '../edges/put-protocol.ts';
 import { entry, flagHashKey, flagReplayed, SetAside } from '../ring/layout.ts';
-import type { DeliveryContext } from './context.ts';
+import type { DeliveryContext, DeliveryTuning } from './context.ts';
 import { ShardLimiter } from './limiter.ts';
 import { isThrottled } from './outcome.ts';
 import { Outlets } from './outlets.ts';
@@ -116,6 +116,12 @@ export class StreamDelivery implements RecordSink {
       onOverdue: (batch, nowMs) => this.#overdue(batch, nowMs),
     });
     this.#survey.refresh();
+  }
+
+  /** Takes over what may change while it delivers; what lingers is judged by it from the next tick on. */
+  retune(tuning: DeliveryTuning): void {
+    this.#ctx.options = { ...this.#ctx.options, ...tuning };
+    this.#requests.retune();
   }
 
   /** Whether the next event can be taken now. While not, the caller leaves events in the ring and asks again after a {@link tick}. */

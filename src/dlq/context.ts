@@ -18,7 +18,7 @@ import type { Space } from './space.ts';
 const numbersMax = 1e12;
 
 export class DlqContext {
-  readonly options: DlqOptions;
+  options: DlqOptions;
   readonly pool: BlockPool;
   readonly space: Space;
   /** Of all series. */

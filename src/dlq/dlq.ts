@@ -290,6 +290,14 @@ export class Dlq {
     this.#context.space.lift();
   }
 
+  /** Takes over what may change while it is open; the reserve and the journal stay as they are. */
+  retune(limits: Pick<DlqOptions, 'maxBytes' | 'whenFull' | 'maxAgeMs'>): void {
+    this.#context.options = { ...this.#context.options, ...limits };
+    this.#context.space.resize(limits.maxBytes);
+    this.#retention.retune();
+    this.#context.pool.wake();
+  }
+
   /** Writes everything down. False: the disk keeps failing and events remain in memory. */
   async close(): Promise<boolean> {
     await this.#index.stop();

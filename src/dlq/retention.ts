@@ -40,7 +40,14 @@ export class Retention {
     this.#queues = queues;
     this.#deads = deads;
     this.#areDeadsInHand = areDeadsInHand;
-    if (context.options.whenFull === 'drop-oldest') context.makeRoom = () => this.#makeRoom();
+    this.retune();
+  }
+
+  /** Goes by what the context's options say now. */
+  retune(): void {
+    const drops = this.#context.options.whenFull === 'drop-oldest';
+    this.#context.makeRoom = drops ? () => this.#makeRoom() : () => false;
+    this.#cancelSweep?.();
     this.#sweepLater();
   }
 

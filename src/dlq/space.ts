@@ -14,11 +14,11 @@ import { Kind, segmentHeaderBytes } from './layout.ts';
 import { deadReserveBytesMax, deadReserveShare, reserveShareMax } from './options.ts';
 
 export class Space {
-  readonly maxBytes: number;
+  #maxBytes = 0;
   /** What the reserve takes of {@link maxBytes}, held or not. */
   readonly reserveBytes: number;
-  readonly #deadMaxBytes: number;
-  readonly #spillMaxBytes: number;
+  #deadMaxBytes = 0;
+  #spillMaxBytes = 0;
   /** Of all files but the reserve. */
   usedBytes = 0;
   readonly #disk: { isFull: boolean };
@@ -26,9 +26,18 @@ export class Space {
 
   /** `reserveBytes`: as asked for; a small queue has a smaller one. `beside`: has other files on the same disk. */
   constructor(maxBytes: number, reserveBytes = 0, beside?: Space) {
-    this.maxBytes = maxBytes;
     this.#disk = beside === undefined ? { isFull: false } : beside.#disk;
     this.reserveBytes = Math.min(reserveBytes, Math.floor(maxBytes * reserveShareMax));
+    this.resize(maxBytes);
+  }
+
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
+  /** The reserve stays as it is. What is there already may be more than fits: then nothing comes until it is less. */
+  resize(maxBytes: number): void {
+    this.#maxBytes = maxBytes;
     this.#deadMaxBytes = maxBytes - this.reserveBytes;
     this.#spillMaxBytes = this.#deadMaxBytes - Math.min(maxBytes * deadReserveShare, deadReserveBytesMax);
   }

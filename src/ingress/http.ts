@@ -25,6 +25,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly host: string;
   /** 0: any that is free; {@link HttpListener.address} says which. */
   readonly port: number;
+  /** A socket that listens there already, and goes on when this listener is closed; undefined: one is made. */
+  readonly fd?: number | undefined;
   readonly connectionsMax: number;
   /** Ack level of requests that name none; absent: memory. */
   readonly ackDefault?: 'memory' | 'disk' | 'stream';
@@ -50,10 +52,14 @@ export interface HttpListenerStats {
   readonly carryBytes: number;
 }
 
+/** What may change while it listens; for connections and requests that come from then on. */
+export type HttpLimits = Pick<HttpListenerOptions, 'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs'>;
+
 export interface HttpListener {
   /** `http://127.0.0.1:7070`, with the port that was bound. */
   readonly address: string;
   readonly stats: HttpListenerStats;
+  retune(limits: HttpLimits): void;
   /** Stops accepting, lets requests end for `drainMs`, then cuts them off. Resolves when the last connection is gone. */
   close(options: { readonly drainMs: number }): Promise<void>;
 }
@@ -77,8 +83,8 @@ export async function listenHttp(options: HttpListenerOptions): Promise<HttpList
 class Listener implements HttpListener {
   readonly stats: HttpListenerStats;
   address = '';
-  readonly #options: HttpListenerOptions;
-  readonly #host: EventsHost;
+  #options: HttpListenerOptions;
+  #host: EventsHost;
   readonly #server: Server;
   /** The POST that is being read from a connection. */
   readonly #open = new Map<Duplex, EventsRequest>();
@@ -94,7 +100,7 @@ class Listener implements HttpListener {
   #closed: Promise<void> | undefined;
 
   constructor(options: HttpListenerOptions) {
-    const { connectionsMax, headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, carryBytesMax } = options;
+    const { headersTimeoutMs, requestTimeoutMs, carryBytesMax } = options;
     const carryPool = new CarryPool(carryBytesMax);
     const open = this.#open;
     const served = this.#served;
@@ -121,14 +127,13 @@ class Listener implements HttpListener {
       headersTimeout: headersTimeoutMs,
       // Node's own clock is only for what has no EventsRequest, whose timer gives a better answer.
       requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs + 4 * checkIntervalMs),
-      keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: checkIntervalMs,
     });
     // A sender that ends its side behind its request still gets its answer, however long that takes. Node knows the property,
     // its types do not.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
-    this.#server.maxConnections = connectionsMax + turningAwayMax;
-    this.#server.setTimeout(idleTimeoutMs, (socket) => this.#silent(socket));
+    this.#limit();
+    this.#server.on('timeout', (socket) => this.#silent(socket));
     this.#server.on('connection', (socket: Socket) => this.#connected(socket));
     this.#server.on('request', (request, response) => this.#serve(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true));
@@ -140,15 +145,28 @@ class Listener implements HttpListener {
   }
 
   listen(): Promise<void> {
-    const { host, port } = this.#options;
+    const { host, port, fd } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(host, port, error)));
-      this.#server.listen({ host, port }, () => {
+      this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
         const bound = (this.#server.address() as AddressInfo).port;
         this.address = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
         resolve();
       });
     });
+  }
+
+  retune(limits: HttpLimits): void {
+    this.#options = { ...this.#options, ...limits };
+    this.#host = { ...this.#host, ...limits };
+    this.#limit();
+  }
+
+  #limit(): void {
+    const { connectionsMax, idleTimeoutMs } = this.#options;
+    this.#server.maxConnections = connectionsMax + turningAwayMax;
+    this.#server.keepAliveTimeout = idleTimeoutMs;
+    this.#server.timeout = idleTimeoutMs;
   }
 
   close({ drainMs }: { readonly drainMs: number }): Promise<void> {

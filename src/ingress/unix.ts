@@ -25,6 +25,8 @@ import { freeSocketPath, listenFailure, type SocketFiles } from './socket-file.t
 
 export interface UnixListenerOptions {
   readonly path: string;
+  /** A socket that listens at `path` already, and stays there when this listener is closed; undefined: one is made. */
+  readonly fd?: number | undefined;
   /** Permissions of the socket file, as in 0o660. Who may write to it may send. */
   readonly mode: number;
   readonly arena: Arena;
@@ -61,6 +63,8 @@ export interface UnixListener {
   readonly stats: ListenerStats;
   /** Tells every connection of `stream` that speaks frames the breaker's new state. */
   tellBreaker(stream: number, state: number, retryAfterMs: number): void;
+  /** For connections that come from now on. */
+  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void;
   /**
    * Stops accepting, tells the connections `draining`, and resolves when all are gone or were cut off after `drainMs`. Senders of
    * ack level `stream` hear of what they sent for half of that time before. What
@@ -74,7 +78,7 @@ const backlog = 511;
 
 /** Binds `path` and accepts. Throws a SpillwayError that names the path and the cure. */
 export async function listenUnix(options: UnixListenerOptions): Promise<UnixListener> {
-  await freeSocketPath(options.path, options.files);
+  if (options.fd === undefined) await freeSocketPath(options.path, options.files);
   const listener = new Listener(options);
   await listener.listen();
   return listener;
@@ -83,7 +87,7 @@ export async function listenUnix(options: UnixListenerOptions): Promise<UnixList
 class Listener implements UnixListener {
   readonly path: string;
   readonly stats: ListenerStats;
-  readonly #options: UnixListenerOptions;
+  #options: UnixListenerOptions;
   readonly #server: Server;
   readonly #area: Buffer;
   readonly #host: ConnectionHost;
@@ -117,10 +121,14 @@ class Listener implements UnixListener {
   }
 
   listen(): Promise<void> {
-    const { path, mode } = this.#options;
+    const { path, fd, mode } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(path, error)));
       this.#server.once('listening', () => resolve());
+      if (fd !== undefined) {
+        this.#server.listen({ fd, backlog });
+        return;
+      }
       // The file is made inside of this call: with the mask it is never open to more than `mode`, not for a moment.
       const maskBefore = process.umask(0o777 & ~mode);
       try {
@@ -129,6 +137,10 @@ class Listener implements UnixListener {
         process.umask(maskBefore);
       }
     });
+  }
+
+  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void {
+    this.#options = { ...this.#options, ...limits };
   }
 
   tellBreaker(stream: number, state: number, retryAfterMs: number): void {

@@ -65,6 +65,9 @@ export const logKinds = {
     says: 'what was loaded, and what the daemon chose where the config left it open',
     fields: {
       source: { type: 'string', optional: true, says: 'file it was read from' },
+      changed: { type: 'strings', optional: true, says: 'at a reload: options that were taken over' },
+      restart: { type: 'strings', optional: true, says: 'at a reload: options whose change waits for a restart' },
+      mistakes: { type: 'strings', optional: true, says: 'at a reload: why nothing was changed' },
       details: { type: 'facts', optional: true, says: 'chosen values by key' },
     },
   },

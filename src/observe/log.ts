@@ -56,6 +56,11 @@ export class Log {
     );
   }
 
+  /** Least level that is printed from now on. */
+  set level(level: LogLevel | 'silent') {
+    this.#pino.level = level;
+  }
+
   debug<K extends LogKind>(kind: K, message: string, fields: LogFields<K>): void {
     this.#log('debug', kind, message, fields);
   }

@@ -3,6 +3,7 @@
  * rings, one per stream, its Kinesis clients and its streams' breakers, and takes over whatever an earlier worker of this lane left in the rings: entries marked as
  * delivered are counted and not sent again, entries that were in flight are, the rest goes its normal way.
  */
+import { threadId } from 'node:worker_threads';
 import { Base64 } from '../batch/base64.ts';
 import { Md5Group } from '../batch/md5-group.ts';
 import { LaneLoop, type LaneStream } from '../deliver/lane-loop.ts';
@@ -28,6 +29,8 @@ export default async function runLane(start: LaneStart): Promise<void> {
   const post = (message: FromLane): void => port.postMessage(message);
   const receipts = new Receipts(arena, plan.wanted);
 
+  // The main thread wants to know whether the loop runs.
+  let isAsked = false;
   const loop = new LaneLoop({
     arena,
     waiter: new RingWaiter(
@@ -43,16 +46,16 @@ export default async function runLane(start: LaneStart): Promise<void> {
       if (records.length > 0) post({ type: 'receipts', records });
       if (moved) post({ type: 'given_back', tails });
     },
+    turned: () => {
+      if (isAsked) post({ type: 'alive' });
+      isAsked = false;
+    },
   });
   const streams = openStreams(start, arena, counters, latencies, loop, receipts, post);
-  const postLatencies = (): void =>
-    post({
-      type: 'latency',
-      latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
-    });
+  const postLatencies = (): void => post(latencyMessage(latencies));
   for (const stream of start.parked) at(streams, stream).delivery.park();
   loop.start(streams);
-  post({ type: 'ready' });
+  post({ type: 'ready', thread: threadId });
 
   return new Promise((resolve) => {
     port.on('message', (message: ToLane) => {
@@ -67,6 +70,12 @@ export default async function runLane(start: LaneStart): Promise<void> {
           return at(streams, message.stream).delivery.unpark();
         case 'interval':
           return postLatencies();
+        case 'tune':
+          message.tunings.forEach((tuning, stream) => at(streams, stream).delivery.retune(tuning));
+          return loop.schedule();
+        case 'beat':
+          isAsked = true;
+          return loop.schedule();
         case 'drain':
           void loop.drain().then(() => post({ type: 'drained' }));
           return;
@@ -79,6 +88,13 @@ export default async function runLane(start: LaneStart): Promise<void> {
       }
     });
   });
+}
+
+function latencyMessage(latencies: readonly LatencyRecorder[]): FromLane {
+  return {
+    type: 'latency',
+    latencies: latencies.map((latency, stream) => ({ stream, snapshots: latency.snapshotAndReset() })),
+  };
 }
 
 /** Gives each stream its ring's reading end and its delivery; their breakers begin closed. */

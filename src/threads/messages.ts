@@ -3,7 +3,7 @@
  * because `postMessage` strips classes.
  */
 import type { MessagePort } from 'node:worker_threads';
-import type { DeliveryOptions } from '../deliver/context.ts';
+import type { DeliveryOptions, DeliveryTuning } from '../deliver/context.ts';
 import type { LaneReport } from '../deliver/report.ts';
 import type { LatencySnapshot } from '../observe/latency.ts';
 import type { LanePlan } from './plan.ts';
@@ -36,11 +36,17 @@ export type ToLane =
   /** Events of the stream will enter the ring again. */
   | { readonly type: 'unpark'; readonly stream: number }
   /** Send the latency histograms of the interval that ends now. */
-  | { readonly type: 'interval' };
+  | { readonly type: 'interval' }
+  /** By stream: what may change while it is delivered. */
+  | { readonly type: 'tune'; readonly tunings: readonly DeliveryTuning[] }
+  /** Answer `alive` after a turn of the loop. */
+  | { readonly type: 'beat' };
 
 export type FromLane =
   | LaneReport
-  | { readonly type: 'ready' }
+  /** `thread`: the worker's thread id. */
+  | { readonly type: 'ready'; readonly thread: number }
+  | { readonly type: 'alive' }
   | { readonly type: 'drained' }
   | { readonly type: 'latency'; readonly latencies: readonly StreamLatency[] };
 

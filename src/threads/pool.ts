@@ -1,6 +1,6 @@
 /**
  * The lane workers as the main thread sees them: a Piscina pool with one endless task per lane. Starts them, passes messages,
- * puts a new worker in the place of a lost one, and ends them in good order. It never looks into a ring.
+ * puts a new worker in the place of a lost or stuck one, and ends them in good order. It never looks into a ring.
  *
  * A lane's state is one of: starting ─▶ running ─▶ draining ─▶ drained ─▶ stopped; a lost worker takes it back to starting.
  */
@@ -12,6 +12,7 @@ import type { Clock } from '../edges/clock.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { FromLane, LaneStart, ToLane } from './messages.ts';
 import type { LanePlan } from './plan.ts';
+import { Pulse, stuckBeats } from './pulse.ts';
 
 /** A worker that is lost again sooner than this after its start waits before the next try, longer each time. */
 const stableMs = 5_000;
@@ -40,6 +41,11 @@ interface Lane {
   lostMs: number;
   losses: number;
   restart: NodeJS.Timeout | undefined;
+  readonly pulse: Pulse;
+  /** Id of its worker's thread; undefined until it works. */
+  thread: number | undefined;
+  /** Why its worker is being ended; empty: it is not. */
+  ending: string;
   onDrained: (() => void) | undefined;
   /** Resolves when the worker has said its last word. */
   closed: Promise<void>;
@@ -49,6 +55,8 @@ export class LanePool {
   readonly #options: PoolOptions;
   readonly #piscina: Piscina;
   readonly #lanes: Lane[];
+  /** What a worker is started with. */
+  #streams: readonly DeliveryOptions[];
   #stopping = false;
   #draining = false;
   #onAllReady: (() => void) | undefined;
@@ -56,6 +64,7 @@ export class LanePool {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#piscina = options.workers;
+    this.#streams = options.streams;
     this.#lanes = options.plans.map((_, index) => ({
       index,
       port: undefined,
@@ -64,6 +73,9 @@ export class LanePool {
       lostMs: 0,
       losses: 0,
       restart: undefined,
+      pulse: new Pulse(),
+      thread: undefined,
+      ending: '',
       onDrained: undefined,
       closed: Promise.resolve(),
     }));
@@ -89,6 +101,31 @@ export class LanePool {
 
   sendAll(message: ToLane): void {
     for (const lane of this.#lanes) lane.port?.postMessage(message);
+  }
+
+  /** Tells all lanes, and those that will be, what of their streams has changed; the streams stay the same. */
+  retune(streams: readonly DeliveryOptions[]): void {
+    this.#streams = streams;
+    const tunings = streams.map(({ lingerMs, deadlineMs, failures, halfOpenAfterMs }) => ({
+      lingerMs,
+      deadlineMs,
+      failures,
+      halfOpenAfterMs,
+    }));
+    this.sendAll({ type: 'tune', tunings });
+  }
+
+  /** Once per `beatMs`, from when all lanes work until the drain: asks each lane for a sign of life, and ends a worker that is stuck. */
+  beat(): void {
+    for (const lane of this.#lanes) {
+      lane.port?.postMessage({ type: 'beat' } satisfies ToLane);
+      if (lane.pulse.beat() && lane.thread !== undefined) this.#replace(lane, lane.thread);
+    }
+  }
+
+  /** Whether every lane works, or has done so a moment ago. */
+  get isWell(): boolean {
+    return this.#lanes.every(({ pulse }) => pulse.isWell);
   }
 
   /** Resolves when every lane has delivered what its ring held, or has been tried for `timeoutMs`. Returns whether all have. */
@@ -128,16 +165,18 @@ export class LanePool {
 
   #run(lane: Lane): void {
     const { port1, port2 } = new MessageChannel();
-    const { arena, plans, streams, startedMs, clock } = this.#options;
+    const { arena, plans, startedMs, clock } = this.#options;
     lane.port = port1;
     lane.ready = false;
+    lane.thread = undefined;
+    lane.ending = '';
     lane.startedMs = clock.nowMs();
     port1.on('message', (message: FromLane) => this.#heard(lane, message));
     const task: LaneStart = {
       lane: lane.index,
       memory: arena.memory,
       plan: plans[lane.index] as LanePlan,
-      streams,
+      streams: this.#streams,
       startedMs,
       parked: this.#options.parked(),
       port: port2,
@@ -145,18 +184,28 @@ export class LanePool {
     lane.closed = new Promise((resolve) => port1.once('close', () => resolve()));
     void this.#piscina.run(task, { transferList: [port2] }).then(
       () => this.#ended(lane, port1, 'the task ended'),
-      (error: unknown) => this.#ended(lane, port1, toPlainError(error).message),
+      (error: unknown) => this.#ended(lane, port1, lane.ending || toPlainError(error).message),
     );
+  }
+
+  /** Its end is heard of as that of any other. */
+  #replace(lane: Lane, thread: number): void {
+    lane.ending = `stuck: its loop has not run for ${stuckBeats} s`;
+    void this.threads.find(({ threadId }) => threadId === thread)?.terminate();
   }
 
   #heard(lane: Lane, message: FromLane): void {
     if (message.type === 'ready') {
       const nowMs = this.#options.clock.nowMs();
       lane.ready = true;
+      lane.thread = message.thread;
+      lane.pulse.heard();
       if (lane.losses === 0) this.#options.onWorker(lane.index, 'started', '', nowMs - lane.startedMs);
       else this.#options.onWorker(lane.index, 'replaced', '', nowMs - lane.lostMs);
       if (this.#draining) lane.port?.postMessage({ type: 'drain' } satisfies ToLane);
       if (this.#lanes.every(({ ready }) => ready)) this.#onAllReady?.();
+    } else if (message.type === 'alive') {
+      lane.pulse.heard();
     } else if (message.type === 'drained') {
       lane.onDrained?.();
     }

@@ -121,7 +121,7 @@ export class OrderedModel {
     this.replay = this.#createReplay(rings, clock.nowMs);
     this.order = new OrderedSpill({
       lanes,
-      parkedMsLeast: 50,
+      parkedMsLeast: () => 50,
       nowMs: clock.nowMs,
       publish: () => this.#admission.commit(),
       tell: (lane, message) => this.lanes[lane]?.tell(message),

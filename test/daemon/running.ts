@@ -32,6 +32,8 @@ export interface Surroundings {
   readonly stdin?: 'ignore' | 'pipe';
   /** A command that runs the daemon as its own, such as a tracer. */
   readonly under?: readonly string[];
+  /** Descriptors of this process that the daemon finds as 3, 4, ... */
+  readonly descriptors?: readonly number[];
 }
 
 /** Whoever ends what a rig has started: a test, or a program with an end of its own. */
@@ -66,7 +68,14 @@ export class Rig {
 
   /** Starts a daemon on this rig's state directory; `stream`: further lines of its [[stream]], `rest`: of its HTTP [[listen]] and below. */
   async daemon(stream = '', rest = '', surroundings: Surroundings = {}): Promise<RunningDaemon> {
-    const { name = '', daemonLines = '', environment = {}, stdin = 'ignore', under = [] } = surroundings;
+    const {
+      name = '',
+      daemonLines = '',
+      environment = {},
+      stdin = 'ignore',
+      under = [],
+      descriptors = [],
+    } = surroundings;
     const config = join(this.directory, `spillway${name}.toml`);
     const socket = join(this.directory, `s${name}.sock`);
     const text = `
@@ -94,6 +103,7 @@ ${rest}`;
       environment,
       stdin,
       under,
+      descriptors,
       onSpawn: (child) => this.#daemons.push(child),
     });
     return { ...daemon, socket };

@@ -46,11 +46,11 @@ t.test('what runs in dist/ was compiled from a source that exists', async (t) =>
 });
 
 t.test('every dependency is pinned to one version', async (t) => {
-  const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<
-    'dependencies' | 'devDependencies',
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json')) as Record<
+    'dependencies' | 'devDependencies' | 'optionalDependencies',
     Record<string, string>
   >;
-  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
+  for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies, ...optionalDependencies })) {
     t.match(version, /^\d+\.\d+\.\d+$/, `${name}: pin it to one version`);
   }
 });
@@ -59,9 +59,12 @@ t.test(
   'every dependency is imported by what is shipped',
   { skip: byPath.has('src/cli/run.ts') ? false : 'there is no daemon' },
   async (t) => {
-    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+    const { dependencies, optionalDependencies } = JSON.parse(read('package.json')) as Record<
+      'dependencies' | 'optionalDependencies',
+      Record<string, string>
+    >;
     const imported = shipped.flatMap(({ imports }) => imports.map(({ specifier }) => specifier));
-    for (const name of Object.keys(dependencies)) {
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
       const used = imported.some((specifier) => specifier === name || specifier.startsWith(`${name}/`));
       t.ok(used, `${name}: nothing in src imports it: remove it or make it a development dependency`);
     }

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import ts from 'typescript';
+import { parsedText, root, type Source, shipped, walk } from '../tidy/sources.ts';
+
+const runbook = readFileSync(join(root, 'systemd/README.md'), 'utf8');
+
+/** What senders and operators can meet: the simulator speaks for Kinesis, and its errors are AWS's. */
+const sources = shipped.filter(({ path }) => !path.startsWith('src/simulator/'));
+
+/** Functions whose first argument is a code. */
+const tellers = /^(SpillwayError|leave|finish|failure|refuse|refused|fault)$/;
+const code = /^[a-z]+(_[a-z]+)*$/;
+
+/** Every stable code that a source gives a failure or refusal. */
+function codesOf(source: Source): string[] {
+  const found: string[] = [];
+  const take = (node: ts.Node | undefined): void => {
+    if (node !== undefined && ts.isStringLiteral(node) && code.test(node.text)) found.push(node.text);
+    if (node !== undefined && ts.isConditionalExpression(node)) [node.whenTrue, node.whenFalse].forEach(take);
+  };
+  walk(source, (node) => {
+    if (ts.isNewExpression(node) || ts.isCallExpression(node)) {
+      const called = ts.isPropertyAccessExpression(node.expression) ? node.expression.name : node.expression;
+      if (tellers.test(called.getText(source.tree))) take(node.arguments?.[0]);
+    } else if (ts.isPropertyAssignment(node) && /^(code|error)$/.test(node.name.getText(source.tree))) {
+      take(node.initializer);
+    } else if (
+      ts.isVariableDeclaration(node) &&
+      source.path === 'src/edges/failure-cures.ts' &&
+      node.name.getText(source.tree) === 'rows'
+    ) {
+      for (const row of /\n {2}([a-z_]+): \{/g[Symbol.matchAll](node.getText(source.tree)))
+        found.push(row[1] as string);
+    }
+  });
+  return found;
+}
+
+const inSource = new Set(sources.flatMap((source) => codesOf(source)));
+const inRunbook = [...runbook.matchAll(/^\| `([a-z_]+)` \| [^|]+ \| [^|]+ \|$/gm)].map(([, name]) => name as string);
+
+t.test('every error code of the sources has its row in the runbook', async (t) => {
+  t.ok(inSource.size > 60, `${inSource.size} codes are found in the sources`);
+  t.strictSame(
+    [...inSource].filter((name) => !inRunbook.includes(name)).sort(),
+    [],
+    'systemd/README.md: say what it means and what to do',
+  );
+});
+
+t.test('every code of the runbook is one of the sources, and stands there once', async (t) => {
+  t.strictSame(
+    inRunbook.filter((name) => !inSource.has(name)),
+    [],
+    'systemd/README.md: no source has it any more',
+  );
+  t.strictSame(new Set(inRunbook).size, inRunbook.length);
+});
+
+t.test('codes are found wherever they are written', async (t) => {
+  for (const line of [
+    "throw new SpillwayError('some_code', 'text');",
+    "const row = { code: 'some_code', retryable: true };",
+    "const told = { error: isOne ? 'some_code' : 'some_code' };",
+    "this.leave('some_code', message, true);",
+  ]) {
+    t.equal(new Set(codesOf(parsedText('src/x.ts', line))).has('some_code'), true, line);
+  }
+});
