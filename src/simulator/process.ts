@@ -70,7 +70,9 @@ type Hello = { url: string; adminUrl: string; certificate?: string } | { error: 
 export async function startSimulator(options: SimulatorOptions): Promise<SimulatorProcess> {
   const child = fork(new URL('./entry.js', import.meta.url), [JSON.stringify(options)], {
     execArgv: [],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // It prints nothing. A child that inherits a pipe makes it a blocking one, for this process, too: a log that nobody reads would
+    // stop it.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const { url, adminUrl, certificate } = await hello(child);
