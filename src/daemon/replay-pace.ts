@@ -5,9 +5,12 @@
  *
  * ```
  *   delay of what was replayed
- *   0 ─────────────── linger, or least + 25 ms ─── linger + 20 ms, or least + 50 ms ──▶   the later one of each; least: seen lately
- *     grows by 1/16, or doubles    │             stays            │   shrinks by 1/4
+ *   0 ──────── 3/4 linger, or least + 25 ms ─── linger + 20 ms, or least + 50 ms ──▶   the later one of each; least: seen lately
+ *     grows by 1/16, or doubles      │        stays        │   shrinks by 1/4
  * ```
+ * It shrinks when all that was done in the last {@link lookMs} was late: one late answer may be the destination's own doing, and a
+ * smaller window would make none earlier.
+ *
  * Lanes send what was replayed without lingering for long, and live events with it: so the queue may last as long as a live
  * event would linger without it, and those are hardly later for it.
  *
@@ -29,8 +32,12 @@ export const windowBytesMin = 64 * 1024;
 const growBelowMs = 25;
 export const shrinkAboveMs = 50;
 
-/** Beyond the linger it shrinks, in ms. */
+/** It grows below this share of the linger, and shrinks so much beyond it, in ms. */
+const growShare = 3 / 4;
 const lateMs = 20;
+
+/** A queue that is no more than a moment's delay in the answers is gone by then: what stands longer is the window's doing. */
+export const lookMs = 150;
 
 const periodMs = 10_000;
 
@@ -43,6 +50,9 @@ export class ReplayPace {
   /** Up to here it doubles; infinite before it has shrunk: then by 1/8 when an answer takes a quarter of open_after already. */
   #knownBytes = Number.POSITIVE_INFINITY;
   #periodStartMs = Number.NEGATIVE_INFINITY;
+  /** Least delay since the last look. */
+  #bestMs = Number.POSITIVE_INFINITY;
+  #lookMs = Number.NEGATIVE_INFINITY;
   #leastMs = Number.POSITIVE_INFINITY;
   #leastBeforeMs = Number.POSITIVE_INFINITY;
 
@@ -71,16 +81,25 @@ export class ReplayPace {
     if (nowMs - this.#periodStartMs >= periodMs) this.#beginPeriod(nowMs);
     const neededMs = Math.min(this.#leastMs, this.#leastBeforeMs);
     const openAfterMs = this.#openAfterMs;
-    if (delayMs < Math.min(Math.max(this.#lingerMs, neededMs + growBelowMs), openAfterMs / 2)) {
+    const growMs = Math.max(this.#lingerMs * growShare, neededMs + growBelowMs);
+    if (delayMs < Math.min(growMs, openAfterMs / 2)) {
       this.#set(this.#windowBytes + bytes * this.#growth(delayMs));
     }
     // What was on its way when it shrank says nothing of the smaller window.
-    const lateAtMs = Math.max(this.#lingerMs + lateMs, neededMs + shrinkAboveMs);
-    if (delayMs > Math.min(lateAtMs, (3 / 4) * openAfterMs) && sentMs > this.#changedMs) {
-      this.#set(this.#windowBytes * (3 / 4));
-      this.#knownBytes = this.#windowBytes;
-      this.#changedMs = nowMs;
-    }
+    if (sentMs <= this.#changedMs) return;
+    if (delayMs > (3 / 4) * openAfterMs) return this.#shrink(nowMs);
+    this.#bestMs = Math.min(this.#bestMs, delayMs);
+    if (nowMs - this.#lookMs < lookMs) return;
+    if (this.#bestMs > Math.max(this.#lingerMs + lateMs, neededMs + shrinkAboveMs)) return this.#shrink(nowMs);
+    this.#lookMs = nowMs;
+    this.#bestMs = Number.POSITIVE_INFINITY;
+  }
+
+  #shrink(nowMs: number): void {
+    this.#set(this.#windowBytes * (3 / 4));
+    this.#knownBytes = this.#windowBytes;
+    this.#changedMs = this.#lookMs = nowMs;
+    this.#bestMs = Number.POSITIVE_INFINITY;
   }
 
   /** The destination fails: it is tried anew with little. */
