@@ -42,6 +42,7 @@ export type QueueOptions = Partial<
     | 'randomWord'
     | 'indexAtOnceBytes'
     | 'onFound'
+    | 'keys'
   >
 > & {
   /** One that an earlier queue is done with. */

@@ -40,8 +40,13 @@ class Tally {
 
 const policies: readonly LifePlan['fsync'][] = [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }];
 
-function planOf(seed: number, turns: number, fsync = policies[seed % policies.length] as LifePlan['fsync']): LifePlan {
-  return { seed, turns, fsync };
+function planOf(
+  seed: number,
+  turns: number,
+  fsync = policies[seed % policies.length] as LifePlan['fsync'],
+  isSealed = false,
+): LifePlan {
+  return { seed, turns, fsync, isSealed };
 }
 
 /** How many calls a life without faults makes. */
@@ -57,11 +62,11 @@ async function crashed(plan: LifePlan, step: number): Promise<{ readonly disk: M
   return { disk, story: await live(disk, plan) };
 }
 
-/** The process ends before one of its calls; the kernel has all that it wrote. */
-export async function kills(seed: number, count: number): Promise<Findings> {
+/** The process ends before one of its calls; the kernel has all that it wrote. `isSealed`: segments are encrypted. */
+export async function kills(seed: number, count: number, isSealed = false): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; tally.cases < count && !tally.isEnough; life++) {
-    const plan = planOf(life, 30);
+    const plan = planOf(life, 30, undefined, isSealed);
     const dice = new RandomSequence(life);
     const steps = await stepsOf(plan);
     for (let i = 0; i < 10; i++) {
@@ -78,10 +83,15 @@ export async function kills(seed: number, count: number): Promise<Findings> {
 }
 
 /** The power goes: of what was not synced, any part may be there. `fsync`: the policy of all lives; absent: in turns. */
-export async function powerFailures(seed: number, images: number, fsync?: LifePlan['fsync']): Promise<Findings> {
+export async function powerFailures(
+  seed: number,
+  images: number,
+  fsync?: LifePlan['fsync'],
+  isSealed = false,
+): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; tally.cases < images && !tally.isEnough; life++) {
-    const plan = planOf(life, 30, fsync);
+    const plan = planOf(life, 30, fsync, isSealed);
     const dice = new RandomSequence(life);
     const steps = await stepsOf(plan);
     for (let i = 0; i < 3; i++) {
@@ -99,11 +109,11 @@ export async function powerFailures(seed: number, images: number, fsync?: LifePl
 }
 
 /** Each call of a life fails in each way, once and from then on; afterwards the power goes. */
-export async function failedCalls(seed: number, lives: number): Promise<Findings> {
+export async function failedCalls(seed: number, lives: number, isSealed = false): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; life < seed + lives && !tally.isEnough; life++) {
     // With a sync now and then, what was written and not synced is at risk when the sync fails, and is reported as such.
-    const plan = planOf(life, 12, { kind: 'each' });
+    const plan = planOf(life, 12, { kind: 'each' }, isSealed);
     const steps = await stepsOf(plan);
     for (let step = 1; step <= steps; step++) {
       for (const kind of faultKinds) {

@@ -11,6 +11,7 @@
  * ```
  * Time is virtual: a failed write's waiting costs nothing, and a run depends on its seed alone.
  */
+import { Keys } from '../../src/dlq/encryption.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { Appended } from '../../src/dlq/series.ts';
@@ -48,6 +49,8 @@ export interface Story {
   readonly broken: string[];
   /** How many turns are over. */
   turns: number;
+  /** Its segments are encrypted. */
+  isSealed: boolean;
 }
 
 export interface LifePlan {
@@ -57,7 +60,11 @@ export interface LifePlan {
   readonly turns: number;
   /** At its end it takes out all that is there, and tells nobody. */
   readonly reads?: true;
+  /** Its segments are encrypted. */
+  readonly isSealed?: boolean;
 }
+
+const key = Buffer.from('a key for disks that are no more');
 
 export function emptyStory(): Story {
   return {
@@ -67,12 +74,14 @@ export function emptyStory(): Story {
     next: 0,
     broken: [],
     turns: 0,
+    isSealed: false,
   };
 }
 
 /** Lives until all turns are over, or the disk has crashed. */
 export async function live(disk: ModelDisk, plan: LifePlan, story: Story = emptyStory()): Promise<Story> {
   const time = new VirtualTime(startMs);
+  story.isSealed = plan.isSealed === true;
   let isOver = false;
   const life = turns(disk, plan, time, story).finally(() => {
     isOver = true;
@@ -108,7 +117,7 @@ async function turns(disk: ModelDisk, plan: LifePlan, time: VirtualTime, story: 
 }
 
 /** Opens the queue on a disk. */
-export function open(disk: ModelDisk, { fsync, seed }: LifePlan, time: VirtualTime): Promise<Queue> {
+export function open(disk: ModelDisk, { fsync, seed, isSealed }: LifePlan, time: VirtualTime): Promise<Queue> {
   const dice = new RandomSequence(seed + disk.steps);
   const clock = { nowMs: () => time.nowMs, after: time.after };
   return Queue.open({ teardown: () => undefined }, directory, {
@@ -118,6 +127,7 @@ export function open(disk: ModelDisk, { fsync, seed }: LifePlan, time: VirtualTi
     clock,
     arena,
     randomWord: () => dice.below(2 ** 32),
+    keys: isSealed === true ? new Keys(key) : undefined,
   });
 }
 
@@ -179,7 +189,7 @@ export async function inspect(image: Image, story: Story, seed: number): Promise
   const time = new VirtualTime(startMs);
   const broken = [...story.broken];
   let isOver = false;
-  const plan: LifePlan = { seed, fsync: { kind: 'each' }, turns: 1 };
+  const plan: LifePlan = { seed, fsync: { kind: 'each' }, turns: 1, isSealed: story.isSealed };
   const look = judge(disk, plan, time, story, broken)
     .catch((error: unknown) => broken.push(`it does not open: ${(error as Error).stack ?? String(error)}`))
     .finally(() => {
