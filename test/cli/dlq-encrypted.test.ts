@@ -62,12 +62,12 @@ t.test('without the key, or with another, each command says so and changes nothi
   for (const given of [[], ['--key-file', `${keyFile}.old`]]) {
     for (const what of [['ls'], ['stat'], ['show'], ['verify'], ['replay'], ['purge', '--yes']]) {
       const ended = await spillway(['dlq', ...what, '--state-dir', stateDir, ...given]);
-      t.match(ended, { code: 1, stdout: '', stderr: /encrypted with the key of id .*--key-file/ }, [...what, ...given].join(' '));
+      t.match(ended, { code: 78, stdout: '', stderr: /encrypted with the key of id .*--key-file/ }, [...what, ...given].join(' '));
     }
   }
   t.strictSame(snapshot(stateDir), before);
   t.match(await spillway(['dlq', 'ls', '--state-dir', stateDir, '--key-file', `${keyFile}.none`]), {
-    code: 1,
+    code: 78,
     stderr: /key.none cannot be used: cannot be read \(ENOENT\)/,
   });
   const both = ['--key-file', `${keyFile}.old`, '--key-file', keyFile];
@@ -97,7 +97,7 @@ t.test('check and run refuse a key that cannot be used, and run one that opens n
   writeFileSync(config, configOf(stateDir, `${keyFile}.old`));
   const before = snapshot(join(stateDir, 'dlq'));
   const ended = await spillway(['run', '--config', config]);
-  t.equal(ended.code, 1);
+  t.equal(ended.code, 78);
   t.match(ended.stdout + ended.stderr, /dlq_key.*encrypted with the key of id/s);
   t.strictSame(snapshot(join(stateDir, 'dlq')), before);
 });
