@@ -49,7 +49,12 @@ const dataFile = (name: string): string =>
 const places = (): string[] => {
   const [head, ...lines] = dataFile('zipcodes.csv').trim().split(/\r?\n/);
   const names = (head as string).split(',');
-  return lines.map((line) => line.split(',').map((cell, i) => `"${names[i]}":"${cell}"`).join());
+  return lines.map((line) =>
+    line
+      .split(',')
+      .map((cell, i) => `"${names[i]}":"${cell}"`)
+      .join(),
+  );
 };
 const earthquakes = (): string[] => {
   const { features } = JSON.parse(dataFile('earthquakes.json')) as { features: readonly object[] };
@@ -84,10 +89,22 @@ async function segmentOf(rows: readonly string[]): Promise<{ readonly bytes: Buf
 }
 
 const brotliQuality = { params: { [constants.BROTLI_PARAM_QUALITY]: 1 } };
-const codecs: readonly { readonly name: string; readonly pack: (bytes: Buffer) => Buffer; readonly unpack: (bytes: Buffer) => Buffer }[] = [
+const codecs: readonly {
+  readonly name: string;
+  readonly pack: (bytes: Buffer) => Buffer;
+  readonly unpack: (bytes: Buffer) => Buffer;
+}[] = [
   { name: 'gzip 1', pack: (bytes) => gzipSync(bytes, { level: 1 }), unpack: (bytes) => gunzipSync(bytes) },
-  { name: 'deflate-raw 1', pack: (bytes) => deflateRawSync(bytes, { level: 1 }), unpack: (bytes) => inflateRawSync(bytes) },
-  { name: 'brotli 1', pack: (bytes) => brotliCompressSync(bytes, brotliQuality), unpack: (bytes) => brotliDecompressSync(bytes) },
+  {
+    name: 'deflate-raw 1',
+    pack: (bytes) => deflateRawSync(bytes, { level: 1 }),
+    unpack: (bytes) => inflateRawSync(bytes),
+  },
+  {
+    name: 'brotli 1',
+    pack: (bytes) => brotliCompressSync(bytes, brotliQuality),
+    unpack: (bytes) => brotliDecompressSync(bytes),
+  },
 ];
 
 /** CPU seconds of one call, the median of some. */
@@ -118,7 +135,18 @@ for (const { name, rows } of datasets) {
     const coreShare = spillBytesPerSecond / pack;
     const backlogCpu = backlogBytes / pack + backlogBytes / unpack;
     if (switches.json) {
-      printLine(JSON.stringify({ name, eventBytes, codec: codec.name, ratio, packMBs: pack / 1e6, unpackMBs: unpack / 1e6, coreShare, backlogCpu }));
+      printLine(
+        JSON.stringify({
+          name,
+          eventBytes,
+          codec: codec.name,
+          ratio,
+          packMBs: pack / 1e6,
+          unpackMBs: unpack / 1e6,
+          coreShare,
+          backlogCpu,
+        }),
+      );
       continue;
     }
     printLine(

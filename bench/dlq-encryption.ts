@@ -62,8 +62,11 @@ async function compare(dataBytes: number): Promise<void> {
       const figures = { append: median(append), replay: median(replay) };
       if (switches.json) printLine(JSON.stringify({ name, dataBytes, ...figures, unit: 'cpu ns/event' }));
       else {
-        const of = (what: 'append' | 'replay'): string => `${what} ${figures[what].toFixed(0).padStart(6)} ns/event cpu`;
-        printLine(`${`${dataBytes} B, ${name}`.padEnd(24)} ${of('append')}   ${of('replay')}   n=${rounds} checksum=${checksum}`);
+        const of = (what: 'append' | 'replay'): string =>
+          `${what} ${figures[what].toFixed(0).padStart(6)} ns/event cpu`;
+        printLine(
+          `${`${dataBytes} B, ${name}`.padEnd(24)} ${of('append')}   ${of('replay')}   n=${rounds} checksum=${checksum}`,
+        );
       }
       await queue.close();
     }
@@ -77,7 +80,14 @@ for (const dataBytes of [200, 1_000]) await compare(dataBytes);
 for (const frameKiB of [0.25, 4, 16, 64, 256, 1024]) {
   const length = frameKiB * 1024;
   const memory = heapMemory(length + frameOverheadBytes);
-  const sealer: FrameSealer = new Keys(key).sealer({ kind: 1, number: 1, tag: 1 }, new Keys(key).currentId as number, () => 1);
+  const sealer: FrameSealer = new Keys(key).sealer(
+    { kind: 1, number: 1, tag: 1 },
+    new Keys(key).currentId as number,
+    () => 1,
+  );
   const run = (): number => sealer.seal(memory, 0, length, 1, 2);
-  printRow(await measure({ name: `seal a frame of ${frameKiB} KiB`, unit: 'byte', units: length, run }, switches), switches);
+  printRow(
+    await measure({ name: `seal a frame of ${frameKiB} KiB`, unit: 'byte', units: length, run }, switches),
+    switches,
+  );
 }

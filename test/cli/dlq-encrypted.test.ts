@@ -36,7 +36,10 @@ encryption_key = ${JSON.stringify(keyFile)}
 
 t.test('every command opens encrypted segments with the key of the configuration, or one that is given', async (t) => {
   const { stateDir, keyFile, config } = await encrypted(t);
-  for (const where of [['--config', config], ['--state-dir', stateDir, '--key-file', keyFile]]) {
+  for (const where of [
+    ['--config', config],
+    ['--state-dir', stateDir, '--key-file', keyFile],
+  ]) {
     t.match(await spillway(['dlq', 'verify', ...where]), { code: 0, stderr: /250 events, .* all whole/ });
     t.match(await spillway(['dlq', 'stat', ...where]), { code: 0, stdout: /orders +spill +saturated +50/ });
     t.match(await spillway(['dlq', 'ls', ...where]), { code: 0, stdout: /orders/ });
@@ -62,7 +65,11 @@ t.test('without the key, or with another, each command says so and changes nothi
   for (const given of [[], ['--key-file', `${keyFile}.old`]]) {
     for (const what of [['ls'], ['stat'], ['show'], ['verify'], ['replay'], ['purge', '--yes']]) {
       const ended = await spillway(['dlq', ...what, '--state-dir', stateDir, ...given]);
-      t.match(ended, { code: 78, stdout: '', stderr: /encrypted with the key of id .*--key-file/ }, [...what, ...given].join(' '));
+      t.match(
+        ended,
+        { code: 78, stdout: '', stderr: /encrypted with the key of id .*--key-file/ },
+        [...what, ...given].join(' '),
+      );
     }
   }
   t.strictSame(snapshot(stateDir), before);
@@ -91,7 +98,11 @@ t.test('check and run refuse a key that cannot be used, and run one that opens n
   writeFileSync(`${keyFile}.open`, old, { mode: 0o644 });
   writeFileSync(config, configOf(stateDir, `${keyFile}.open`));
   for (const command of ['check', 'run']) {
-    t.match(await spillway([command, '--config', config]), { code: 78, stderr: /dlq.encryption_key.*chmod 0400/s }, command);
+    t.match(
+      await spillway([command, '--config', config]),
+      { code: 78, stderr: /dlq.encryption_key.*chmod 0400/s },
+      command,
+    );
   }
   writeFileSync(`${keyFile}.old`, old, { mode: 0o400 });
   writeFileSync(config, configOf(stateDir, `${keyFile}.old`));

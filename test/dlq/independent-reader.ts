@@ -27,7 +27,8 @@ export function readSegment(bytes: Buffer, key?: Buffer): { entries: ReadEntry[]
   if (bytes.length < 64 || bytes.toString('latin1', 0, 4) !== 'SPLS') return undefined;
   if (bytes.readUInt32LE(60) !== crc32(bytes.subarray(0, 60))) return undefined;
   const [version, tag] = [bytes.readUInt32LE(4), bytes.readUInt32LE(12)];
-  if (version === 2) return key === undefined || bytes.readUInt32LE(48) !== idOf(key) ? undefined : readFrames(bytes, tag, key);
+  if (version === 2)
+    return key === undefined || bytes.readUInt32LE(48) !== idOf(key) ? undefined : readFrames(bytes, tag, key);
   return version === 1 ? readEntries(bytes, 64, bytes.length, tag) : undefined;
 }
 
@@ -54,7 +55,8 @@ function readFrames(bytes: Buffer, tag: number, key: Buffer): { entries: ReadEnt
     const inside = readEntries(plain, 0, plain.length, tag);
     const [first, last] = [inside.entries[0], inside.entries.at(-1)];
     const isWhole = inside.end === plain.length && first?.sequence === Number(bytes.readBigUInt64LE(at + 8));
-    if (!isWhole || last?.sequence !== Number(bytes.readBigUInt64LE(at + 16))) throw new Error(`frame at ${at}: not its entries`);
+    if (!isWhole || last?.sequence !== Number(bytes.readBigUInt64LE(at + 16)))
+      throw new Error(`frame at ${at}: not its entries`);
     entries.push(...inside.entries);
     at += 80 + plain.length;
   }
@@ -65,7 +67,8 @@ function openFrame(bytes: Buffer, at: number, tag: number, key: Buffer): Buffer 
   if (at + 64 > bytes.length || bytes.toString('latin1', at, at + 4) !== 'SPLX') return undefined;
   const header = bytes.subarray(at, at + 64);
   if (header.readUInt32LE(60) !== crc32(header.subarray(0, 60)) || header.readUInt32LE(32) !== tag) return undefined;
-  const isOfSegment = header.readDoubleLE(24) === bytes.readDoubleLE(16) && header.readUInt32LE(52) === bytes.readUInt32LE(8);
+  const isOfSegment =
+    header.readDoubleLE(24) === bytes.readDoubleLE(16) && header.readUInt32LE(52) === bytes.readUInt32LE(8);
   const end = at + 64 + header.readUInt32LE(4);
   if (!isOfSegment || header.readUInt32LE(36) !== idOf(key) || end + 16 > bytes.length) return undefined;
   const segmentKey = Buffer.from(hkdfSync('sha256', key, header.subarray(24, 48), 'spillway segment', 32));

@@ -45,7 +45,9 @@ t.test('a key that others may read or write is refused', async (t) => {
   const directory = folder(t);
   t.same(readKey(keyFile(directory, key, 0o600)), { key });
   for (const mode of [0o404, 0o644, 0o620, 0o666]) {
-    t.match(readKey(keyFile(directory, key, mode)), { problem: new RegExp(`mode 0${mode.toString(8)}\\): chmod 0400 /`) });
+    t.match(readKey(keyFile(directory, key, mode)), {
+      problem: new RegExp(`mode 0${mode.toString(8)}\\): chmod 0400 /`),
+    });
   }
   const { uid, gid } = { uid: process.getuid?.(), gid: process.getgid?.() };
   const isRoots = uid === 0 && gid === 0;
