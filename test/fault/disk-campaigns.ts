@@ -108,14 +108,14 @@ export async function powerFailures(
   return tally;
 }
 
-/** Each call of a life fails in each way, once and from then on; afterwards the power goes. */
-export async function failedCalls(seed: number, lives: number, isSealed = false): Promise<Findings> {
+/** Each call of a life (or one in `every`) fails in each way, once and from then on; afterwards the power goes. */
+export async function failedCalls(seed: number, lives: number, isSealed = false, every = 1): Promise<Findings> {
   const tally = new Tally();
   for (let life = seed; life < seed + lives && !tally.isEnough; life++) {
     // With a sync now and then, what was written and not synced is at risk when the sync fails, and is reported as such.
     const plan = planOf(life, 12, { kind: 'each' }, isSealed);
     const steps = await stepsOf(plan);
-    for (let step = 1; step <= steps; step++) {
+    for (let step = 1; step <= steps; step += every) {
       for (const kind of faultKinds) {
         for (const isLasting of kind === 'crash' ? [false] : [false, true]) {
           await failedCall(plan, { kind, step, isLasting }, tally);

@@ -10,13 +10,13 @@ function holdsEncrypted(t: Test, { cases, struck, acknowledged, broken }: Findin
 }
 
 t.test('encrypted, what was acknowledged is there after a kill, whatever the step', async (t) => {
-  holdsEncrypted(t, await kills(seed, 200, true), 200);
+  holdsEncrypted(t, await kills(seed, 100, true), 100);
 });
 
 t.test('encrypted, what was acknowledged is there whatever a power cut leaves', async (t) => {
-  holdsEncrypted(t, await powerFailures(seed, 500, undefined, true), 500);
+  holdsEncrypted(t, await powerFailures(seed, 300, undefined, true), 300);
 });
 
-t.test('encrypted, what was acknowledged is there whichever call of the disk fails, once or for good', async (t) => {
-  holdsEncrypted(t, await failedCalls(seed, 1, true), 300);
+t.test('encrypted, what was acknowledged is there when calls of the disk fail, once or for good', async (t) => {
+  holdsEncrypted(t, await failedCalls(seed, 1, true, 11), 200);
 });
