@@ -13,7 +13,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FrameSealer, Keys } from '../src/dlq/encryption.ts';
+import { type FrameSealer, Keys } from '../src/dlq/encryption.ts';
 import { frameOverheadBytes } from '../src/dlq/frames.ts';
 import { heapMemory } from '../src/dlq/layout.ts';
 import { appending, entryBytesOf } from './dlq-appending.ts';

@@ -13,6 +13,8 @@
  * A frame of encrypted entries is opened as a whole, in the window, and its entries are walked like others; where the window is lost in
  * the middle of one, it is read and opened again. One that is not what was sealed is damage, all of it. Without payloads a frame
  * that is larger than the window, of a single entry, is opened as far as is needed, and whether it is whole is not known.
+ *
+ * Long because window, frame and damage move one position, and must be read together.
  */
 import { assert } from '../base/assert.ts';
 import type { OpenFile } from '../edges/files.ts';

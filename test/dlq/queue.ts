@@ -87,7 +87,6 @@ export class Queue {
   readonly dropped: readonly number[];
   readonly #arena: Arena;
   #closed = false;
-
   readonly #journalBlocks: BlockArea;
   #logs: DurableLogs | undefined;
 
