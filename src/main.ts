@@ -20,7 +20,7 @@ const commands: Readonly<Record<string, string>> = {
   sim: 'run the Kinesis simulator as a process of its own',
 };
 
-const exitCodes: Readonly<Record<string, number>> = { usage: 2, config: 78 };
+const exitCodes: Readonly<Record<string, number>> = { usage: 2, config: 78, dlq_key: 78 };
 
 async function main(arguments_: readonly string[]): Promise<void> {
   const program = new Command('spillway')

@@ -97,10 +97,11 @@ function summary(config: Config): string {
       `stream    ${name} -> ${streamName} in ${region}${endpoint === undefined ? '' : ` at ${endpoint}`}, ` +
       `deadline ${formatDuration(deadlineMs)}, overflow ${overflow}`,
   );
+  const isEncrypted = config.dlq.encryptionKey === undefined ? '' : ', encrypted';
   return [
     'The configuration is correct. It would run:',
     `lanes     ${lanes}, each with a ring of ${mebibytes(ringBytes)} per stream, of ${formatSize(memoryBudgetBytes)}`,
-    `state     ${stateDir}, DLQ up to ${formatSize(config.dlq.maxBytes)}, drained within ${formatDuration(drainTimeoutMs)}`,
+    `state     ${stateDir}, DLQ up to ${formatSize(config.dlq.maxBytes)}${isEncrypted}, drained within ${formatDuration(drainTimeoutMs)}`,
     ...streams,
     ...config.listeners.map((listener) => `listener  ${place(listener)}, stream ${listener.stream ?? '(as sent)'}`),
   ].join('\n');

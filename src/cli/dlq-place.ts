@@ -7,11 +7,13 @@
  */
 import { join, resolve } from 'node:path';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
-import { requireConfig } from '../daemon/config.ts';
+import { type DlqConfig, requireConfig } from '../daemon/config.ts';
 import { askDaemon } from '../daemon/control-client.ts';
 import { controlPath, type Facts } from '../daemon/control-messages.ts';
+import { dlqKeys } from '../daemon/dlq-keys.ts';
 import { loadNamed } from '../daemon/load.ts';
 import { StateLock } from '../daemon/state-lock.ts';
+import type { Keys } from '../dlq/encryption.ts';
 import { realFiles } from '../edges/files.ts';
 import { type HeldDirectory, holdDirectory } from '../edges/held-directory.ts';
 import { becomeOwner } from '../edges/processes.ts';
@@ -19,6 +21,8 @@ import { becomeOwner } from '../edges/processes.ts';
 export interface PlaceFlags {
   readonly config?: string;
   readonly stateDir?: string;
+  /** Instead of those that the configuration names. */
+  readonly keyFile?: readonly string[];
 }
 
 export interface Place {
@@ -31,18 +35,23 @@ export interface Place {
   readonly state: string;
   /** Kept, since their paths lead elsewhere once they are closed; the end of the process does that. */
   readonly holds: readonly HeldDirectory[];
+  /** What opens its segments. */
+  readonly keys: Keys | undefined;
   /** The process that has the state directory; undefined: nobody. */
   readonly pid: number | undefined;
   /** What that process says; undefined: it does not answer. */
   readonly facts: Facts | undefined;
 }
 
-/** Rejects with `config`, `usage` or `dlq_directory`. */
+/** Rejects with `config`, `usage`, `dlq_directory` or `dlq_key`. */
 export async function findPlace(flags: PlaceFlags): Promise<Place> {
   if (flags.config !== undefined && flags.stateDir !== undefined) {
     throw new SpillwayError('usage', '--config and --state-dir both name the directory: give one of them');
   }
-  const stateDir = flags.stateDir === undefined ? configured(flags.config) : resolve(flags.stateDir);
+  const config = flags.stateDir === undefined ? configured(flags.config) : undefined;
+  const stateDir = config?.stateDir ?? resolve(flags.stateDir as string);
+  // Read as whoever calls: root can, and becomes the owner of the directory below.
+  const keys = keysOf(flags.keyFile, config?.dlq);
   const named = join(stateDir, 'dlq');
   try {
     // Asked first: a lock that is not there says nothing of a directory that is not there.
@@ -53,7 +62,7 @@ export async function findPlace(flags: PlaceFlags): Promise<Place> {
     const facts = pid === undefined ? undefined : await factsOf(controlPath(state));
     const dlq = await holdDlq(join(state, 'dlq'), named);
     const holds = dlq === undefined ? [held] : [held, dlq];
-    return { stateDir, named, directory: dlq?.path ?? join(state, 'dlq'), state, holds, pid, facts };
+    return { stateDir, named, directory: dlq?.path ?? join(state, 'dlq'), state, holds, keys, pid, facts };
   } catch (error) {
     throw unusable(stateDir, error);
   }
@@ -72,14 +81,22 @@ async function holdDlq(path: string, named: string): Promise<HeldDirectory | und
   }
 }
 
-function configured(named: string | undefined): string {
+function configured(named: string | undefined): { readonly stateDir: string; readonly dlq: DlqConfig } {
   try {
-    return requireConfig(loadNamed(named)).daemon.stateDir;
+    const { daemon, dlq } = requireConfig(loadNamed(named, undefined, false));
+    return { stateDir: daemon.stateDir, dlq };
   } catch (error) {
     const { code, message } = toPlainError(error);
     if (code !== 'config' || !message.startsWith('no configuration')) throw error;
     throw new SpillwayError('config', `${message}, or the state directory with --state-dir`, { cause: error });
   }
+}
+
+/** The last of several is what new segments are encrypted with. */
+function keysOf(files: readonly string[] | undefined, config: DlqConfig | undefined): Keys | undefined {
+  if (files === undefined) return config === undefined ? undefined : dlqKeys(config);
+  const named = files.map((file) => (file.startsWith('credential:') ? file : resolve(file)));
+  return dlqKeys({ encryptionKey: named.at(-1), oldEncryptionKey: named.at(-2) });
 }
 
 async function factsOf(path: string): Promise<Facts | undefined> {

@@ -6,6 +6,7 @@ import { SingleBar } from 'cli-progress';
 import { SpillwayError } from '../base/errors.ts';
 import { type DirectoryView, viewDirectory } from '../dlq/directory.ts';
 import { Inventory, type SegmentInventory, stateOf, unread } from '../dlq/inventory.ts';
+import { requireKeys } from '../dlq/key-check.ts';
 import { walk } from '../dlq/walk.ts';
 import { realFiles } from '../edges/files.ts';
 import { type Place, unusable } from './dlq-place.ts';
@@ -18,12 +19,16 @@ export interface ReadFlags {
   readonly json?: true;
 }
 
-export async function viewOf({ directory, named, pid, facts }: Place): Promise<DirectoryView> {
+/** Rejects with `dlq_key` when there are segments that no key opens. */
+export async function viewOf({ directory, named, pid, facts, keys }: Place): Promise<DirectoryView> {
   if (pid !== undefined && facts === undefined) {
     process.stderr.write(`spillway: process ${pid} does not answer: what it is writing may look damaged\n`);
   }
   try {
-    return await viewDirectory(realFiles, directory, facts?.openSegments ?? []);
+    const view = await viewDirectory(realFiles, directory, facts?.openSegments ?? []);
+    const encrypted = view.segments.flatMap(({ name, keyId }) => (keyId === undefined ? [] : [{ name, keyId }]));
+    requireKeys(encrypted, keys);
+    return view;
   } catch (error) {
     throw unusable(named, error);
   }
@@ -63,7 +68,7 @@ async function inventory(place: Place, payloads: boolean): Promise<{ view: Direc
       // A turn of the event loop, for signals.
       return new Promise((resolve) => setImmediate(() => resolve(!isInterrupted())));
     });
-    await walk(view, { files: realFiles, directory: place.directory, payloads }, found);
+    await walk(view, { files: realFiles, directory: place.directory, payloads, keys: place.keys }, found);
     if (isInterrupted()) throw new SpillwayError('interrupted', 'interrupted before all was read');
     return { view, found };
   } finally {

@@ -48,7 +48,7 @@ export async function show(place: Place, flags: ShowFlags): Promise<void> {
   const segments = view.segments.filter((facts) => series === undefined || facts.series === series);
   const isWhole = await walk(
     { ...view, segments },
-    { files: realFiles, directory: place.directory, payloads: true },
+    { files: realFiles, directory: place.directory, payloads: true, keys: place.keys },
     {
       opened: (facts) => {
         segment = facts;

@@ -136,14 +136,14 @@ async function workAtRest(
   isInterrupted: () => boolean,
   progress: Progress,
 ): Promise<void> {
-  const { stateDir, state, directory } = place;
+  const { stateDir, state, directory, keys } = place;
   const view = await viewOf(place);
   const lock = await StateLock.take(realFiles, state).catch((error: unknown) => {
     throw unusable(stateDir, error);
   });
   try {
     const found = new Inventory();
-    await walk(view, { files: realFiles, directory, payloads: false }, found);
+    await walk(view, { files: realFiles, directory, payloads: false, keys }, found);
     const to = ask.ask === 'replay' ? ask.to : undefined;
     const streams = [...new Set([...found.groups.map(({ stream }) => stream), ...view.positions.byName.keys()])];
     if (to !== undefined && !streams.includes(to)) streams.push(to);
@@ -158,6 +158,7 @@ async function workAtRest(
         },
       },
       randomWord: () => systemRandom.bytes(4).readUInt32LE(0),
+      keys,
       streams,
       onEvent: ({ change, ...fields }) => {
         if (tellingChanges.has(change)) note(`${change}: ${plain(JSON.stringify(fields))}`);
@@ -194,7 +195,7 @@ async function count(place: Place, filter: Filter): Promise<{ events: number; by
   const sum = new Inventory();
   await walk(
     { ...view, segments },
-    { files: realFiles, directory: place.directory, payloads: true },
+    { files: realFiles, directory: place.directory, payloads: true, keys: place.keys },
     {
       opened: (segment) => sum.opened(segment),
       entry: (memory, at, stream, state) => {

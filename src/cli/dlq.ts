@@ -76,6 +76,12 @@ function located(name: string, description: string): Command {
       'configuration of the daemon (default: $SPILLWAY_CONFIG, /etc/spillway/spillway.toml)',
     )
     .option('--state-dir <dir>', 'its state directory, instead')
+    .addOption(
+      new Option(
+        '--key-file <file>',
+        'key of encrypted segments, instead of dlq.encryption_key; give two, the newer one last, after a change of keys',
+      ).argParser((file, before: readonly string[] | undefined) => [...(before ?? []), file]),
+    )
     .option('--json', 'print JSON');
 }
 

@@ -43,6 +43,7 @@ import type { Config, ListenConfig } from './config.ts';
 import { Control } from './control.ts';
 import { controlPath } from './control-messages.ts';
 import { type Credentials, deliveryOptions, fsyncPolicy, planInput, saturationOptions } from './demand.ts';
+import { dlqKeys } from './dlq-keys.ts';
 import { logDlqEvent } from './dlq-log.ts';
 import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
@@ -645,7 +646,7 @@ export class Daemon {
       return await this.#openDlq();
     } catch (error) {
       const { code, message } = toPlainError(error);
-      if (code === 'state_dir') throw error;
+      if (code === 'state_dir' || code === 'dlq_key') throw error;
       throw new SpillwayError(
         'state_dir',
         `daemon.state_dir ${stateDir} cannot be used: ${message}; give it a directory that this user may write`,
@@ -666,6 +667,7 @@ export class Daemon {
       reserveBytes,
       whenFull,
       maxAgeMs,
+      keys: dlqKeys(config.dlq),
       arena: this.#arena,
       blocks: dlqBlocks,
       replayWindows,

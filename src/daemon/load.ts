@@ -5,14 +5,15 @@
 import { SpillwayError } from '../base/errors.ts';
 import { caFileProblem, readConfigInput } from '../edges/config-file.ts';
 import { embeddedConfig, type LoadedConfig, loadConfig } from './config.ts';
+import { keyMistakes } from './dlq-keys.ts';
 import { type Mistake, shownValue } from './mistakes.ts';
 
 /**
  * `named` is the value of `--config`; undefined: SPILLWAY_CONFIG, else /etc/spillway/spillway.toml, else the environment alone.
  * With `embeddedStateDir`, the built-in configuration stands in where there is no file. Throws `config` when there is nothing to
- * load or the file cannot be read; mistakes in it are in the result.
+ * load or the file cannot be read; mistakes in it are in the result. `readsKeys` false: keys are not looked at.
  */
-export function loadNamed(named: string | undefined, embeddedStateDir?: string): LoadedConfig {
+export function loadNamed(named: string | undefined, embeddedStateDir?: string, readsKeys = true): LoadedConfig {
   const input = readConfigInput(named);
   const inEnvironment = Object.keys(input.environment).some((name) => name.startsWith('SPILLWAY_STREAM_0_'));
   if (input.file === '' && embeddedStateDir !== undefined) return embeddedConfig(embeddedStateDir, input);
@@ -22,6 +23,7 @@ export function loadNamed(named: string | undefined, embeddedStateDir?: string):
   const file = input.file === '' ? 'environment' : input.file;
   const loaded = loadConfig({ ...input, file });
   const mistakes = loaded.ok ? caFileMistakes(loaded.config.streams, file) : [];
+  if (loaded.ok && readsKeys) mistakes.push(...keyMistakes(loaded.config.dlq, file));
   return mistakes.length === 0 ? loaded : { ok: false, mistakes };
 }
 

@@ -131,6 +131,12 @@ export const dlqOptions = {
     about: 'Spills and dead letters that were first seen longer ago are dropped, and counted; absent: none are.' },
   fsync: { name: 'fsync', kind: 'pace', words: ['each', 'none'], default: '200ms', least: '1ms', most: '1m', bytesLeast: '64KiB', bytesMost: '1GiB',
     about: 'When spilled events are forced to the disk: an interval, after so many bytes ("8MiB"), "each" write, or "none".' },
+  encryption_key: { name: 'encryptionKey', kind: 'string', pattern: '^(/[^\\0]+|credential:[a-zA-Z0-9_.-]{1,255})$',
+    form: 'an absolute path, or "credential:NAME" for one of systemd',
+    about: 'File with a key of 32 bytes (raw, hex or base64), readable by its owner alone: segments of DLQ and journal are encrypted with it; absent: none are.' },
+  old_encryption_key: { name: 'oldEncryptionKey', kind: 'string', pattern: '^(/[^\\0]+|credential:[a-zA-Z0-9_.-]{1,255})$',
+    form: 'an absolute path, or "credential:NAME" for one of systemd',
+    about: 'Key of segments that an earlier configuration has encrypted: they are read, and none are made with it.' },
   replay_share: { name: 'replayShare', kind: 'share', default: 0.5, least: 0.01, most: 0.95,
     about: 'Share of a ring that replayed events may fill.' },
 } as const satisfies Section;

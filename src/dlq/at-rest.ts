@@ -6,6 +6,7 @@
 import type { Files } from '../edges/files.ts';
 import { createArena } from '../ring/arena.ts';
 import { type Dlq, openDlq } from './dlq.ts';
+import type { Keys } from './encryption.ts';
 import { payloadBytesMax, streamNameBytesMax } from './layout.ts';
 import type { DlqClock, DlqEvent } from './options.ts';
 
@@ -19,6 +20,7 @@ export interface AtRestOptions {
   readonly files: Files;
   readonly clock: DlqClock;
   readonly randomWord: () => number;
+  readonly keys: Keys | undefined;
   /** Names of all streams of which there are events. */
   readonly streams: readonly string[];
   readonly onEvent: (event: DlqEvent) => void;

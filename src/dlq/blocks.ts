@@ -6,9 +6,18 @@
  * are kept until they are synced, and given back earlier (oldest first) only when the pool runs dry and the policy allows.
  */
 import { assert } from '../base/assert.ts';
+import { frameEntriesBytesMax, frameOverheadBytes } from './frames.ts';
 import type { Kind } from './layout.ts';
 import type { BlockArea } from './options.ts';
 import { type Tally, tallyOf } from './tally.ts';
+
+/** Neighbouring entries of a unit that are encrypted together. */
+export interface UnitFrame {
+  /** Bytes of its entries. */
+  length: number;
+  readonly firstSequence: number;
+  lastSequence: number;
+}
 
 /** What one write takes. Mutable: one object per block, reused by nobody. */
 export interface Unit {
@@ -16,6 +25,8 @@ export interface Unit {
   blocks: number[];
   /** Bytes of entries; all blocks but the last are full. */
   length: number;
+  /** All of its entries, in order; empty: they are written in clear. */
+  readonly frames: UnitFrame[];
   firstSequence: number;
   lastSequence: number;
   /** First-seen time of its oldest event, in microseconds. */
@@ -35,6 +46,7 @@ export function newUnit(kind: Kind, blocks: number[], startsSegment: boolean, st
   return {
     blocks,
     length: 0,
+    frames: [],
     firstSequence: 0,
     lastSequence: 0,
     oldestUs: Number.POSITIVE_INFINITY,
@@ -44,6 +56,23 @@ export function newUnit(kind: Kind, blocks: number[], startsSegment: boolean, st
     position: 0,
     tally: tallyOf(kind, streams),
   };
+}
+
+/** What it takes in a segment. */
+export function unitBytes({ length, frames }: Unit): number {
+  return length + frames.length * frameOverheadBytes;
+}
+
+/** Puts the entry that comes next, of `bytes`, into a frame. Returns what a new one adds. */
+export function addToFrames({ frames }: Unit, bytes: number, sequence: number): number {
+  const last = frames[frames.length - 1];
+  if (last !== undefined && last.length + bytes <= frameEntriesBytesMax) {
+    last.length += bytes;
+    last.lastSequence = sequence;
+    return 0;
+  }
+  frames.push({ length: bytes, firstSequence: sequence, lastSequence: sequence });
+  return frameOverheadBytes;
 }
 
 export class BlockPool {

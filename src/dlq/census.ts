@@ -81,8 +81,15 @@ export function beginSegment(context: DlqContext, item: Found, memory: Memory): 
       limit: item.file.bytes,
       tag: item.tag,
       payloads: false,
+      keys: context.options.keys,
       onDamage: (from, to, cause) => {
         if (ranges.length <= quarantineRangesMax) ranges.push({ from, to, cause });
+      },
+      onLost: (entries) => {
+        const [first, last] = [entries[0], entries.at(-1)];
+        const { uncounted } = item.file;
+        if (first === undefined || last === undefined || uncounted.length > quarantineRangesMax) return;
+        uncounted.push([entry.sequence(memory, first), entry.sequence(memory, last)]);
       },
     });
     reading.reader = reader;

@@ -340,6 +340,7 @@ export class ReplayCursor {
       limit: segment.bytes,
       tag: segment.tag,
       payloads: true,
+      keys: this.#context.options.keys,
       onDamage: (from, to, cause) => this.#onDamage(segment, file, from, to, cause),
     });
     const { marks } = segment;

@@ -17,6 +17,7 @@ import { SpillwayError } from '../base/errors.ts';
 import type { OpenFile } from '../edges/files.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { type Filter, type Judge, judgeOf } from './filter.ts';
+import { frameOverheadBytes } from './frames.ts';
 import { entry, segmentHeaderBytes } from './layout.ts';
 import { quarantine, removeSegment } from './quarantine.ts';
 import { Ranges } from './ranges.ts';
@@ -220,12 +221,14 @@ export class DeadLetters {
 
   /**
    * What is moved out of a segment needs its room before it is given back, also where dead letters have filled what spills must leave
-   * to them: the segment's bytes, and headers for segments of all streams that it may begin.
+   * to them: the segment's bytes, headers for segments of all streams that it may begin, and where they are encrypted, a frame each.
    */
-  #roomFor({ file }: Segment): number {
-    const { usedBytes, spillMaxBytes } = this.#parts.context.space;
+  #roomFor({ file, tally }: Segment): number {
+    const { context } = this.#parts;
+    const { usedBytes, spillMaxBytes } = context.space;
     const headers = (this.#parts.spills.length + 2) * segmentHeaderBytes;
-    return file.bytes + headers + Math.max(0, usedBytes - spillMaxBytes);
+    const frames = context.options.keys?.currentId === undefined ? 0 : tally.totalEvents * frameOverheadBytes;
+    return file.bytes + headers + frames + Math.max(0, usedBytes - spillMaxBytes);
   }
 
   /** Reads on until the segment ends (true), or it is time to take out what was moved. */
@@ -242,7 +245,9 @@ export class DeadLetters {
       limit: segment.bytes,
       tag: segment.tag,
       payloads: true,
+      keys: context.options.keys,
       onDamage: (from, to, cause) => this.#onDamage(task, reader.at, from, to, cause),
+      onLost: (entries) => this.#onLost(task, entries),
     });
     try {
       while (await reader.load()) {
@@ -286,15 +291,14 @@ export class DeadLetters {
   }
 
   /** 0, or how long to wait before the same entry is judged again, in ms. */
-  #judge(task: Task, { at, position }: SegmentReader): number {
+  #judge(task: Task, { at, position, extent }: SegmentReader): number {
     const { context, streams } = this.#parts;
     const { arena } = context.options;
     const { work, counts, segment } = task;
     const sequence = entry.sequence(arena, at);
     if (sequence <= task.judgedTo) return 0;
-    const end = position + entry.bytes(arena, at);
     if (sequence <= task.repeatedTo || this.#leftovers.get(segment.name)?.has(position) === true) {
-      if (sequence <= task.repeatedTo) task.drops.add(position, end);
+      if (sequence <= task.repeatedTo) task.drops.add(...extent);
     } else if (task.judge(arena, at)) {
       const stream = streams.find(arena.buffer, entry.nameOffset(at), entry.nameLength(arena, at));
       const bytes = entry.keyLength(arena, at) + entry.dataLength(arena, at);
@@ -304,7 +308,7 @@ export class DeadLetters {
       else {
         const heldMs = to === undefined ? 0 : this.#move(task, at, stream, to, bytes);
         if (heldMs > 0) return heldMs;
-        task.drops.add(position, end);
+        task.drops.add(...extent);
         if (to === undefined) task.purged.count(stream, bytes, 1);
       }
     }
@@ -338,16 +342,25 @@ export class DeadLetters {
   }
 
   #onDamage(task: Task, at: number, from: number, to: number, cause: DamageCause): void {
-    const { context, streams } = this.#parts;
-    const { arena } = context.options;
+    const { context } = this.#parts;
     // It is whole, and stays where it is.
     if (cause === 'larger_than_window') return;
     task.damaged.add(from, to);
-    if (cause === 'payload' && entry.sequence(arena, at) > task.repeatedTo) {
-      const stream = streams.find(arena.buffer, entry.nameOffset(at), entry.nameLength(arena, at));
-      task.unreadable.push({ stream, bytes: entry.keyLength(arena, at) + entry.dataLength(arena, at) });
-    }
+    if (cause === 'payload') this.#onLost(task, [at]);
     task.copies.push(quarantine(context, task.segment, task.file, from, to, cause));
+  }
+
+  /** Letters that cannot be read any more, some of which may be counted. */
+  #onLost({ segment, repeatedTo, unreadable }: Task, entries: readonly number[]): void {
+    const { context, streams } = this.#parts;
+    const { arena } = context.options;
+    for (const at of entries) {
+      const sequence = entry.sequence(arena, at);
+      const isCounted = !segment.file.uncounted.some(([first, last]) => first <= sequence && sequence <= last);
+      if (sequence <= repeatedTo || !isCounted) continue;
+      const stream = streams.find(arena.buffer, entry.nameOffset(at), entry.nameLength(arena, at));
+      unreadable.push({ stream, bytes: entry.keyLength(arena, at) + entry.dataLength(arena, at) });
+    }
   }
 
   /** Takes what is gone out of the segment, and out of the books. */
@@ -396,7 +409,7 @@ export class DeadLetters {
 
   async #rewrite(segment: Segment, drops: Ranges): Promise<void> {
     const { context, deads } = this.#parts;
-    const { files, directory } = context.options;
+    const { files, directory, keys, randomWord } = context.options;
     const { segments } = deads.writer;
     const [first, ...others] = drops.gaps(segment.bytes);
     const isAllGone = others.length === 0 && (first === undefined || first[1] <= segmentHeaderBytes);
@@ -406,7 +419,8 @@ export class DeadLetters {
       return;
     }
     const before = segment.file.bytes;
-    const length = await rewriteWithout({ files, directory, name: segment.name, bytes: segment.bytes }, drops);
+    const { name, bytes, tag } = segment;
+    const length = await rewriteWithout({ files, directory, name, bytes, tag, keys, randomWord }, drops);
     segment.bytes = segment.file.bytes = length;
     context.space.usedBytes -= before - length;
   }

@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
 import type { DirectoryEntry, Files } from '../edges/files.ts';
 import { checkpointName, type Positions, readCheckpoint } from './checkpoint.ts';
-import { decodeSegmentHeader, formatVersion, heapMemory, kindNames, segmentHeaderBytes } from './layout.ts';
+import { headBytes, readHead } from './heads.ts';
+import { heapMemory, isKnownVersion, kindNames, segmentHeaderBytes } from './layout.ts';
 import { parseName } from './segment.ts';
 
 /** More names than this are not looked at: a DLQ of the largest size has fewer segments. */
@@ -20,6 +21,8 @@ export interface SegmentFacts {
   readonly number: number;
   /** The run tag that entries must carry; undefined: the header is damaged. */
   readonly tag: number | undefined;
+  /** Of the key that it is encrypted with; undefined: it is not, as far as can be seen. */
+  readonly keyId: number | undefined;
   readonly bytes: number;
   readonly firstSequence: number;
   /** 0: the header is damaged. */
@@ -104,6 +107,7 @@ async function inspect(
     ownNumber: parsed.number,
     continues: 0,
     tag: undefined,
+    keyId: undefined,
     bytes: 0,
     firstSequence: 0,
     createdMs: 0,
@@ -112,17 +116,16 @@ async function inspect(
   try {
     const file = await files.open(join(directory, name), 'read');
     try {
-      const memory = heapMemory(segmentHeaderBytes);
       const bytes = await file.size();
-      const length = await file.read(memory.buffer, 0, segmentHeaderBytes, 0);
-      const header = length === segmentHeaderBytes ? decodeSegmentHeader(memory) : undefined;
-      if (header === undefined) return { ...facts, bytes, problem: undefined };
+      const { header, keyId } = await readHead(file, heapMemory(headBytes), undefined);
+      if (header === undefined) return { ...facts, bytes, keyId, problem: undefined };
       const { version, kind, tag, number, firstSequence, createdMs, continues } = header;
       const hasEntries = bytes > segmentHeaderBytes;
       const read = {
         ...facts,
         bytes,
         tag,
+        keyId,
         ownNumber: number,
         firstSequence,
         createdMs,
@@ -130,7 +133,7 @@ async function inspect(
       };
       const isKnown = kind in kindNames;
       const series = isKnown ? kindNames[kind as keyof typeof kindNames] : `series_${kind}`;
-      const problem = version === formatVersion ? undefined : `version ${version}, this build reads ${formatVersion}`;
+      const problem = isKnownVersion(version) ? undefined : `version ${version}, which this build does not read`;
       return { ...read, kind, series, problem: isKnown ? problem : (problem ?? `series ${kind} is not known`) };
     } finally {
       await file.close();

@@ -4,6 +4,8 @@
  */
 import type { OpenFile } from '../edges/files.ts';
 import type { Positions } from './checkpoint.ts';
+import { FrameOpener, type Keys } from './encryption.ts';
+import { frame, frameHeaderBytes, isFrameHeader, mayBeFrame } from './frames.ts';
 import {
   decodeSegmentHeader,
   entry,
@@ -12,6 +14,7 @@ import {
   type Kind,
   type Memory,
   type SegmentHeader,
+  sealedVersion,
   segmentHeaderBytes,
   streamNameBytesMax,
 } from './layout.ts';
@@ -37,8 +40,8 @@ export interface Found {
   readonly isHeaderDamaged: boolean;
 }
 
-/** What a head holds: the segment's header, and the fixed part and the stream's name of its first entry. */
-export const headBytes = segmentHeaderBytes + entryHeaderBytes + streamNameBytesMax + 1;
+/** What a head holds: the segment's header, and the fixed part and the stream's name of its first entry, or of its first frame's. */
+export const headBytes = segmentHeaderBytes + frameHeaderBytes + entryHeaderBytes + streamNameBytesMax + 1;
 
 /** The end that is read first. An end without an entry in it is larger than this, and the search goes on before it. */
 const endBytes = 64 * 1024;
@@ -48,19 +51,31 @@ export interface Head {
   readonly header: SegmentHeader | undefined;
   /** Of the entry directly behind the header; undefined: there is none. */
   readonly first: { readonly stream: string; readonly sequence: number } | undefined;
+  /** Of the key that opens it; undefined: it is not encrypted, as far as can be seen. */
+  readonly keyId: number | undefined;
 }
 
-/** Reads the head of a file into `memory`, of at least {@link headBytes}. */
-export async function readHead(file: OpenFile, memory: Memory): Promise<Head> {
+/** Reads the head of a file into `memory`, of at least {@link headBytes}. `keys` open the first frame, where there is one. */
+export async function readHead(file: OpenFile, memory: Memory, keys: Keys | undefined): Promise<Head> {
   const length = await file.read(memory.buffer, 0, headBytes, 0);
   const header = length >= segmentHeaderBytes ? decodeSegmentHeader(memory) : undefined;
-  const at = segmentHeaderBytes;
-  const hasEntry = length >= at + entryHeaderBytes && isEntryHeader(memory, at, header?.tag);
+  const isFrame =
+    length >= segmentHeaderBytes + frameHeaderBytes && isFrameHeader(memory, segmentHeaderBytes, header?.tag);
+  const told = header?.version === sealedVersion ? header.keyId : undefined;
+  const keyId = told ?? (isFrame ? frame.keyId(memory, segmentHeaderBytes) : undefined);
+  if (!isFrame) return { header, first: firstEntry(memory, segmentHeaderBytes, length, header?.tag), keyId };
+  const at = segmentHeaderBytes + frameHeaderBytes;
+  const isOpen = new FrameOpener(keys).openPart(memory, segmentHeaderBytes, length - at);
+  return { header, first: isOpen ? firstEntry(memory, at, length, header?.tag) : undefined, keyId };
+}
+
+/** What stands at `at`, of `length` bytes that were read. */
+function firstEntry(memory: Memory, at: number, length: number, tag: number | undefined): Head['first'] {
+  const hasEntry = length >= at + entryHeaderBytes && isEntryHeader(memory, at, tag);
   const nameOffset = entry.nameOffset(at);
   const nameEnd = hasEntry ? nameOffset + entry.nameLength(memory, at) : Number.POSITIVE_INFINITY;
-  if (nameEnd > length) return { header, first: undefined };
-  const stream = memory.buffer.toString('utf8', nameOffset, nameEnd);
-  return { header, first: { stream, sequence: entry.sequence(memory, at) } };
+  if (nameEnd > length) return undefined;
+  return { stream: memory.buffer.toString('utf8', nameOffset, nameEnd), sequence: entry.sequence(memory, at) };
 }
 
 /** Sequence of the last entry of the run `tag` in the first `size` bytes of a file, found from its end; 0: there is none. */
@@ -76,12 +91,19 @@ export async function lastSequenceIn(
     const length = await file.read(memory.buffer, 0, end - from, from);
     let last = 0;
     for (let at = 0; at + entryHeaderBytes <= length; at += 8) {
+      if (mayBeFrame(memory, at)) last = Math.max(last, lastOfFrame(memory, at, length, tag, size - from));
       if (!isEntryHeader(memory, at, tag) || from + at + entry.bytes(memory, at) > size) continue;
       last = Math.max(last, entry.sequence(memory, at));
     }
     if (last > 0 || from === segmentHeaderBytes) return last;
     // A header may lie across the border.
-    end = from + entryHeaderBytes - 8;
+    end = from + frameHeaderBytes - 8;
   }
   return 0;
+}
+
+/** Sequence of the last entry of a frame at `at` that is whole within `limit`; 0: there is none. */
+function lastOfFrame(memory: Memory, at: number, length: number, tag: number | undefined, limit: number): number {
+  if (at + frameHeaderBytes > length || !isFrameHeader(memory, at, tag)) return 0;
+  return at + frame.bytes(memory, at) > limit ? 0 : frame.lastSequence(memory, at);
 }

@@ -1,5 +1,6 @@
 /**
- * Where everything stands in a segment: the only file that knows offsets of the format. `FORMAT.md` is its prose. Any thread.
+ * Where everything stands in a segment: with frames.ts, for encrypted ones, the only file that knows offsets of the format.
+ * `FORMAT.md` is its prose. Any thread.
  *
  * ```
  *  segment header, 64 bytes                           entry, 48 bytes + payload, a multiple of 8
@@ -11,9 +12,9 @@
  *  24 f64 first sequence                              28 u8  series, u8 reason, u8 name length, u8 flags (1: hash key)
  *  32 f64 created, milliseconds since 1970            32 u32 partition key length
  *  40 f64 number of the segment it continues, or 0    36 u32 run tag
- *  48 u32 x 3 zero                                    40 u32 CRC of the padded payload
- *  60 u32 CRC of bytes 0..59                          44 u32 CRC of bytes 0..43
- *                                                     48 stream name, [hash key: 16], partition key, data, zeros to 8
+ *  48 u32 key id in version 2, else zero              40 u32 CRC of the padded payload
+ *  52 u32 x 2 zero                                    44 u32 CRC of bytes 0..43
+ *  60 u32 CRC of bytes 0..59                          48 stream name, [hash key: 16], partition key, data, zeros to 8
  * ```
  */
 import { endianness } from 'node:os';
@@ -22,7 +23,14 @@ import { crcOfWords } from './crc.ts';
 
 assert(endianness() === 'LE', 'segments are little-endian, and so is the machine');
 
+/** Entries as they are. */
 export const formatVersion = 1;
+/** Entries in encrypted frames. */
+export const sealedVersion = 2;
+
+export function isKnownVersion(version: number): boolean {
+  return version === formatVersion || version === sealedVersion;
+}
 
 /**
  * The series of segments: spills go back by themselves, dead letters stay; the journal has what is in rings and was promised to
@@ -77,6 +85,8 @@ export interface SegmentHeader {
   readonly createdMs: number;
   /** The segment that could not be written to its end: its entries from `firstSequence` on stand here instead. 0: none. */
   readonly continues: number;
+  /** Of the key that its frames were encrypted with; means nothing in {@link formatVersion}. */
+  readonly keyId: number;
 }
 
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
@@ -89,6 +99,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   floats[3] = header.firstSequence;
   floats[4] = header.createdMs;
   floats[5] = header.continues;
+  words[12] = header.keyId;
   words[15] = crcOfWords(words, 0, 15);
   return buffer;
 }
@@ -104,6 +115,7 @@ export function decodeSegmentHeader({ words, floats }: Memory): SegmentHeader | 
     firstSequence: floats[3]!,
     createdMs: floats[4]!,
     continues: floats[5]!,
+    keyId: words[12]!,
   };
 }
 

@@ -3,6 +3,7 @@
  */
 import type { Files } from '../edges/files.ts';
 import type { Arena } from '../ring/arena.ts';
+import type { Keys } from './encryption.ts';
 
 /** When written entries are forced to the disk: after every write, every `intervalMs`, after so many bytes, or when the system pleases. */
 export type FsyncPolicy =
@@ -54,6 +55,8 @@ export interface DlqOptions {
   /** A segment is closed before it grows beyond this, unless a single entry does. */
   readonly segmentBytes: number;
   readonly fsync: FsyncPolicy;
+  /** With what segments are encrypted and opened; absent: they are neither, and one that is encrypted refuses the opening. */
+  readonly keys?: Keys | undefined;
   /** Small writes go over zeros that were written so far ahead of them, see {@link SegmentWriter}; absent: to the end of the file. */
   readonly zeroAheadBytes?: number;
   readonly arena: Arena;

@@ -4,8 +4,8 @@
  * segments hold is counted afterwards, beside the daemon's work (indexer.ts).
  *
  * It reads the head of every segment, and the ends of those that may hold the last sequence. Damage never stops it: a segment
- * that cannot be read or is of another version is set aside, what is not ours is left alone; each is reported in one line. It
- * appends to nothing. Doing it twice changes nothing, and neither does dying in the middle of it.
+ * that cannot be read or is of another version is set aside, what is not ours is left alone; each is reported in one line. One
+ * that is encrypted with a key that is not given does stop it, before anything was changed. It appends to nothing. Doing it twice changes nothing, and neither does dying in the middle of it.
  * Memory: one {@link Found} per file. Open files: at most {@link headsAtOnce}.
  */
 import type { OpenFile } from '../edges/files.ts';
@@ -13,7 +13,8 @@ import { checkpointName, checkpointTemporaryName, type Positions, readCheckpoint
 import { type DlqContext, errorFields } from './context.ts';
 import { type FoundMarks, findMarks } from './found-marks.ts';
 import { type Found, headBytes, lastSequenceIn, readHead } from './heads.ts';
-import { entry, formatVersion, heapMemory, Kind, type Memory } from './layout.ts';
+import { requireKeys } from './key-check.ts';
+import { entry, heapMemory, isKnownVersion, Kind, type Memory } from './layout.ts';
 import { scanBytes, unreadLead } from './options.ts';
 import { setAsideUnread } from './quarantine.ts';
 import { SegmentReader } from './reader.ts';
@@ -41,10 +42,15 @@ export async function survey(context: DlqContext): Promise<Survey> {
     context.lastSequence = Math.max(context.lastSequence, others, ...byName.values());
   }
   const heads = new Heads(context, marks);
-  await heads.read(await listSegments(context, marks));
+  const { named, unfinished } = await listSegments(context, marks);
+  await heads.read(named);
+  requireKeys(heads.encrypted, context.options.keys);
+  const { files } = context.options;
+  for (const name of unfinished) await context.attempt('unlink', () => files.unlink(context.path(name)));
+  for (const { name, why } of heads.unusable) await setAsideUnread(context, name, why);
   const found = heads.found.sort((a, b) => a.firstSequence - b.firstSequence || a.number - b.number);
   for (const { firstSequence } of found) context.lastSequence = Math.max(context.lastSequence, firstSequence);
-  let { areSomeUnread } = heads;
+  let areSomeUnread = heads.unusable.length > 0;
   for (const item of heads.lastOnes()) areSomeUnread = !(await seeLastSequence(context, item)) || areSomeUnread;
   if (areSomeUnread) context.lastSequence += unreadLead;
   const hadJournal = marks.names.size > 0 || found.some(({ name }) => parseName(name)?.kind === Kind.journal);
@@ -68,35 +74,39 @@ interface Named {
   readonly parsed: ParsedName;
 }
 
-async function listSegments(context: DlqContext, marks: FoundMarks): Promise<Named[]> {
+/** `unfinished`: copies that a crash cut off. */
+async function listSegments(context: DlqContext, marks: FoundMarks): Promise<{ named: Named[]; unfinished: string[] }> {
   const { files, directory } = context.options;
   const named: Named[] = [];
+  const unfinished: string[] = [];
   for (const { name, kind } of await files.list(directory)) {
     const parsed = parseName(name);
     if (parsed !== undefined) context.seeSegmentNumber(parsed.number);
     const isOther = name === checkpointName || name === reserveName || marks.names.has(name);
     if (kind === 'file' && isOther) continue;
     if (kind === 'file' && (name === checkpointTemporaryName || parsed?.form === 'partial')) {
-      await context.attempt('unlink', () => files.unlink(context.path(name)));
+      unfinished.push(name);
     } else if (parsed === undefined || kind !== 'file') {
       context.report({ change: 'skipped', name, why: kind === 'file' ? 'foreign' : kind });
     } else {
       named.push({ name, parsed });
     }
   }
-  return named;
+  return { named, unfinished };
 }
 
 /** Reads heads, some at a time, and remembers which segments may hold the last sequence. */
 class Heads {
   readonly found: Found[] = [];
+  /** Those that need a key, and those that nothing can be done with. */
+  readonly encrypted: { readonly name: string; readonly keyId: number }[] = [];
+  readonly unusable: { readonly name: string; readonly why: string }[] = [];
   readonly #context: DlqContext;
   readonly #marks: FoundMarks;
   /** By series: of segments that follow each other only the last one's end is of interest. */
   readonly #latest = new Map<string, Found>();
   /** Those that do not say of which stream they are. */
   readonly #strangers: Found[] = [];
-  #areSomeUnread = false;
 
   constructor(context: DlqContext, marks: FoundMarks) {
     this.#context = context;
@@ -116,11 +126,6 @@ class Heads {
     return [...this.#latest.values(), ...this.#strangers];
   }
 
-  /** There are segments of which no sequence is known. */
-  get areSomeUnread(): boolean {
-    return this.#areSomeUnread;
-  }
-
   /** A file that holds nothing for the queue is not remembered. */
   async #inspect(memory: Memory, { name, parsed }: Named): Promise<void> {
     const context = this.#context;
@@ -131,16 +136,14 @@ class Heads {
       const size = await context.insist(() => opened.size());
       context.space.usedBytes += size;
       if (parsed.form === 'quarantine') return;
-      const { header, first } = await context.insist(() => readHead(opened, memory));
-      if (header !== undefined && header.version !== formatVersion) {
-        this.#areSomeUnread = true;
-        await setAsideUnread(
-          context,
-          name,
-          `its format version is ${header.version}, this build reads ${formatVersion}`,
-        );
+      const { keys } = context.options;
+      const { header, first, keyId } = await context.insist(() => readHead(opened, memory, keys));
+      if (header !== undefined && !isKnownVersion(header.version)) {
+        this.unusable.push({ name, why: `its format version is ${header.version}, which this build does not read` });
         return;
       }
+      if (keyId !== undefined) this.encrypted.push({ name, keyId });
+      if (keyId !== undefined && keys?.has(keyId) !== true) return;
       const told = header?.kind;
       const kind = isKind(told) ? told : parsed.kind;
       const ownNumber = header?.number ?? parsed.number;
@@ -154,7 +157,7 @@ class Heads {
       const tag = header?.tag;
       this.#add(series === undefined ? undefined : `${kind} ${series}`, {
         name,
-        file: { bytes: size, keep: false, isAside: false, damagedRanges: 0, users: 1 },
+        file: { bytes: size, keep: false, isAside: false, damagedRanges: 0, users: 1, uncounted: [] },
         kind: kind === Kind.dead ? Kind.dead : Kind.spill,
         marks: kind === Kind.journal && tag !== undefined ? this.#marks.byTag.get(tag) : undefined,
         number: parsed.number,
@@ -170,8 +173,7 @@ class Heads {
         context.report({ change: 'attempt_failed', what: 'open', ...errorFields(error) });
         return;
       }
-      this.#areSomeUnread = true;
-      await setAsideUnread(context, name, errorFields(error).message);
+      this.unusable.push({ name, why: errorFields(error).message });
     } finally {
       const opened = file;
       if (opened !== undefined) await context.attempt('close', () => opened.close());
@@ -199,7 +201,17 @@ function isKind(kind: number | undefined): kind is Kind {
 async function firstSequenceIn(context: DlqContext, file: OpenFile, size: number): Promise<number> {
   const memory = heapMemory(scanBytes);
   const window = { offset: 0, length: scanBytes };
-  const options = { file, memory, window, limit: size, tag: undefined, payloads: false, onDamage: () => undefined };
+  const { keys } = context.options;
+  const options = {
+    file,
+    memory,
+    window,
+    limit: size,
+    tag: undefined,
+    payloads: false,
+    keys,
+    onDamage: () => undefined,
+  };
   const reader = new SegmentReader(options);
   while (await context.insist(() => reader.load())) {
     if (reader.step()) return entry.sequence(memory, reader.at);

@@ -16,6 +16,8 @@ export interface SegmentFile {
   damagedRanges: number;
   /** Series that still need it. */
   users: number;
+  /** First and last sequences of frames that were damaged when it was counted: what they held is in no books. At most as many as damaged ranges that are copied. */
+  readonly uncounted: (readonly [first: number, last: number])[];
 }
 
 export interface Segment {
@@ -52,7 +54,7 @@ export function newSegment(
 ): Segment {
   return {
     name: segmentName(kind, number),
-    file: { bytes: 0, keep: false, isAside: false, damagedRanges: 0, users: 1 },
+    file: { bytes: 0, keep: false, isAside: false, damagedRanges: 0, users: 1, uncounted: [] },
     number,
     tag,
     bytes: 0,

@@ -9,9 +9,10 @@
  */
 import { crc32 } from 'node:zlib';
 import { assert } from '../base/assert.ts';
-import { newUnit, type Unit } from './blocks.ts';
+import { addToFrames, newUnit, type Unit } from './blocks.ts';
 import type { DlqContext } from './context.ts';
 import { crcOfBytes } from './crc.ts';
+import { frameOverheadBytes } from './frames.ts';
 import type { Kind } from './layout.ts';
 import {
   entryBytes,
@@ -63,6 +64,8 @@ export class Series {
   /** Set for ever where half-full blocks wait for nobody's timer. */
   #lingering = false;
   readonly #onSegment: (() => void) | undefined;
+  /** Most that encryption adds to an entry; 0: there is none. */
+  readonly #sealBytes: number;
 
   constructor(kind: Kind, context: DlqContext, streams: StreamNames, onPressure: () => void, own: OwnWays = {}) {
     this.kind = kind;
@@ -73,6 +76,7 @@ export class Series {
     this.#onPressure = onPressure;
     this.refusals = new Refusals(kind, context, this.writer);
     this.#onSegment = own.onSegment;
+    this.#sealBytes = context.options.keys?.currentId === undefined ? 0 : frameOverheadBytes;
     this.#lingering = own.onSegment !== undefined;
   }
 
@@ -95,11 +99,12 @@ export class Series {
   ): Appended {
     const length = stream < 0 ? nameLength : this.#streams.length(stream);
     const total = entryBytes(length, ehkOffset !== 0, keyLength, dataLength);
-    if (this.refusals.has(total)) return this.refusals.refuse(total) ? Appended.busy : Appended.full;
+    const most = total + this.#sealBytes;
+    if (this.refusals.has(most)) return this.refusals.refuse(most) ? Appended.busy : Appended.full;
     const unit = this.#unitFor(total);
     // Blocks that wait for a disk that fails may wait for long, whichever series they are of.
     if (unit === undefined)
-      return this.#context.isDiskFailing && !this.refusals.refuse(total) ? Appended.full : Appended.busy;
+      return this.#context.isDiskFailing && !this.refusals.refuse(most) ? Appended.full : Appended.busy;
 
     const { arena } = this.#context.options;
     const sequence = ++this.#context.lastSequence;
@@ -173,7 +178,7 @@ export class Series {
   /** The unit that an entry of `total` bytes goes into; undefined when no block is free. */
   #unitFor(total: number): Unit | undefined {
     const { blockBytes, count } = this.#context.pool;
-    const rotate = this.#segmentBytes + total > this.#context.options.segmentBytes;
+    const rotate = this.#segmentBytes + total + this.#sealBytes > this.#context.options.segmentBytes;
     const current = this.#current;
     if (current !== undefined && !rotate && current.length + total <= blockBytes) return current;
     assert(total <= blockBytes * count, 'the event fits into the blocks: the DLQ was opened with enough of them');
@@ -201,8 +206,9 @@ export class Series {
     if (firstSeenUs > unit.newestUs) unit.newestUs = firstSeenUs;
     unit.tally.count(stream, bytes, 1);
     this.tally.count(stream, bytes, 1);
-    this.#segmentBytes += total;
-    this.#context.space.usedBytes += total;
+    const written = this.#sealBytes === 0 ? total : total + addToFrames(unit, total, sequence);
+    this.#segmentBytes += written;
+    this.#context.space.usedBytes += written;
     this.refusals.over();
     if (unit.blocks.length > 1) this.push();
     else if (!this.#lingering) this.#linger();

@@ -8,6 +8,8 @@ import { toPlainError } from '../base/errors.ts';
 import type { Files, OpenFile } from '../edges/files.ts';
 import { positionOf } from './checkpoint.ts';
 import type { DirectoryView, SegmentFacts } from './directory.ts';
+import type { Keys } from './encryption.ts';
+import { frameOverheadBytes } from './frames.ts';
 import { entry, entryHeaderBytes, heapMemory, Kind, type Memory, padded, payloadBytesMax } from './layout.ts';
 import { scanBytes } from './options.ts';
 import { type DamageCause, SegmentReader } from './reader.ts';
@@ -30,9 +32,10 @@ export interface WalkOptions {
   readonly directory: string;
   /** Every payload is checked, and can be read by the visitor; otherwise headers and stream names alone. */
   readonly payloads: boolean;
+  readonly keys: Keys | undefined;
 }
 
-const windowBytesMax = padded(entryHeaderBytes + payloadBytesMax + 8);
+const windowBytesMax = padded(entryHeaderBytes + payloadBytesMax + 8 + frameOverheadBytes);
 
 /** Visits all entries of all segments; false: the visitor had it stopped. */
 export async function walk(view: DirectoryView, options: WalkOptions, visitor: Visitor): Promise<boolean> {
@@ -84,6 +87,7 @@ async function walkFile(pass: Pass, segment: SegmentFacts, file: OpenFile): Prom
     limit: segment.bytes,
     tag: segment.tag,
     payloads: options.payloads,
+    keys: options.keys,
     onDamage: (from, to, cause) => {
       // A segment that is being written ends in the middle of an entry.
       if (!(segment.isOpen && cause === 'tail')) visitor.damage(segment, from, to, cause);

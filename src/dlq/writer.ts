@@ -19,10 +19,19 @@
  * Long because its states (queue, unsynced, settled, poisoned) are one machine, and must be read together.
  */
 import type { OpenFile } from '../edges/files.ts';
-import type { Unit } from './blocks.ts';
+import { type Unit, unitBytes } from './blocks.ts';
 import { type DlqContext, errorFields } from './context.ts';
-import { encodeSegmentHeader, formatVersion, type Kind, kindNames, segmentHeaderBytes } from './layout.ts';
+import type { FrameSealer } from './encryption.ts';
+import {
+  encodeSegmentHeader,
+  formatVersion,
+  type Kind,
+  kindNames,
+  sealedVersion,
+  segmentHeaderBytes,
+} from './layout.ts';
 import { failuresUntilAbandoned, failuresUntilFull, retryMsMax, retryMsMin, stallMs } from './options.ts';
+import { writeSealed } from './sealed-writes.ts';
 import { newSegment, type Segment } from './segment.ts';
 import { Trouble } from './trouble.ts';
 
@@ -44,6 +53,8 @@ const writesPerZeros = 16;
 interface OpenSegment {
   readonly segment: Segment;
   readonly file: OpenFile;
+  /** Absent: entries are written in clear. */
+  readonly sealer: FrameSealer | undefined;
   /** Its name is on disk, too. */
   isNamed: boolean;
   /** Position up to which the file has bytes or zeros. */
@@ -240,15 +251,18 @@ export class SegmentWriter {
   async #write(unit: Unit): Promise<void> {
     const { arena, blocks, fsync } = this.#context.options;
     this.#open ??= await this.#create(unit);
-    const { segment, file } = this.#open;
+    const { segment, file, sealer } = this.#open;
     let position = segment.bytes;
     unit.position = position;
-    await this.#zeroAhead(position, unit.length);
-    for (let index = 0, left = unit.length; left > 0; index++) {
-      const length = Math.min(left, blocks.length);
-      await file.write(arena.buffer, unit.blocks[index]!, length, position);
-      position += length;
-      left -= length;
+    await this.#zeroAhead(position, unitBytes(unit));
+    if (sealer !== undefined) position = await writeSealed(this.#context, sealer, unit, file, position);
+    else {
+      for (let index = 0, left = unit.length; left > 0; index++) {
+        const length = Math.min(left, blocks.length);
+        await file.write(arena.buffer, unit.blocks[index]!, length, position);
+        position += length;
+        left -= length;
+      }
     }
     segment.bytes = segment.file.bytes = position;
     segment.lastSequence = unit.lastSequence;
@@ -258,7 +272,7 @@ export class SegmentWriter {
     this.#queue.shift();
     this.#unsynced.push(unit);
     const { syncs } = this.#context;
-    this.#unsyncedBytes += unit.length;
+    this.#unsyncedBytes += unitBytes(unit);
     if (fsync.kind === 'bytes' && this.#unsyncedBytes >= fsync.bytes) this.#syncDue = true;
     if (syncs === 'none') this.#settle(1);
     // What is written may be reclaimed, or synced at once: who waits for a block must not wait for the next sync.
@@ -289,6 +303,7 @@ export class SegmentWriter {
   async #create(unit: Unit): Promise<OpenSegment> {
     const { options, space, tag } = this.#context;
     const { firstSequence } = unit;
+    const keyId = options.keys?.currentId;
     const segment = newSegment(
       this.#kind,
       this.#context.takeSegmentNumber(),
@@ -300,13 +315,14 @@ export class SegmentWriter {
     const file = await options.files.open(path, 'create');
     try {
       const header = encodeSegmentHeader({
-        version: formatVersion,
+        version: keyId === undefined ? formatVersion : sealedVersion,
         kind: this.#kind,
         tag,
         number: segment.number,
         firstSequence,
         createdMs: options.clock.nowMs(),
         continues: this.#continues,
+        keyId: keyId ?? 0,
       });
       await file.write(header, 0, header.length, 0);
     } catch (error) {
@@ -318,7 +334,9 @@ export class SegmentWriter {
     if (unit.isHeaderCounted) unit.isHeaderCounted = false;
     else space.usedBytes += segmentHeaderBytes;
     this.segments.push(segment);
-    return { segment, file, isNamed: false, zeroedTo: segmentHeaderBytes };
+    const identity = { kind: this.#kind, number: segment.number, tag };
+    const sealer = keyId === undefined ? undefined : options.keys?.sealer(identity, keyId, options.randomWord);
+    return { segment, file, sealer, isNamed: false, zeroedTo: segmentHeaderBytes };
   }
 
   #syncIfWanted(): void {

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Keys } from '../../src/dlq/encryption.ts';
 import { Kind } from '../../src/dlq/layout.ts';
 import { Reason } from '../../src/dlq/reasons.ts';
 import { readSeries } from '../dlq/independent-reader.ts';
@@ -32,12 +33,13 @@ export function letterOf(id: number): Event {
 /** Fills `stateDir` with so many spills (ids 0 on) and dead letters (ids 0 on). */
 export async function fill(
   stateDir: string,
-  { spills = 0, letters = 0 }: { readonly spills?: number; readonly letters?: number },
+  { spills = 0, letters = 0, keys }: { readonly spills?: number; readonly letters?: number; readonly keys?: Keys },
 ): Promise<void> {
   const ends: (() => unknown)[] = [];
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const queue = await Queue.open({ teardown: (end) => ends.push(end) }, join(stateDir, 'dlq'), {
     segmentBytes: 64 * 1024,
+    keys,
   });
   for (let id = 0; id < spills; id++) await queue.append(eventOf(id), Kind.spill);
   for (let id = 0; id < letters; id++) await queue.append(letterOf(id), Kind.dead);

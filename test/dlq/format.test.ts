@@ -129,7 +129,7 @@ t.test(
     const memory = heapMemory(4_096);
     const walk = async (changed: Buffer): Promise<{ entries: string[]; damage: [number, number][] }> => {
       const file = fileOf(changed);
-      const { header } = await readHead(file, memory);
+      const { header } = await readHead(file, memory, undefined);
       const damage: [number, number][] = [];
       const reader = new SegmentReader({
         file,

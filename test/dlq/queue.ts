@@ -42,6 +42,7 @@ export type QueueOptions = Partial<
     | 'randomWord'
     | 'indexAtOnceBytes'
     | 'onFound'
+    | 'keys'
   >
 > & {
   /** One that an earlier queue is done with. */
@@ -86,7 +87,6 @@ export class Queue {
   readonly dropped: readonly number[];
   readonly #arena: Arena;
   #closed = false;
-
   readonly #journalBlocks: BlockArea;
   #logs: DurableLogs | undefined;
 

@@ -24,7 +24,7 @@ t.test('so many actions run at one time, the others follow in their order, after
   await runs[1];
   t.strictSame(begun, [0, 1, 2], 'the first still hangs');
   actions[2]?.fail();
-  await t.rejects(runs[2], { message: '2' });
+  await t.rejects(runs[2] as Promise<void>, { message: '2' });
   t.strictSame(begun, [0, 1, 2, 3]);
   for (const number of [0, 3]) actions[number]?.end();
   await Promise.all([runs[0], runs[3]]);

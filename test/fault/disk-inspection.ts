@@ -91,7 +91,7 @@ async function deadLettersOn(disk: ModelDisk, story: Story): Promise<{ numbers: 
   let damaged = 0;
   const view = await viewDirectory(disk, directory, []);
   await walk({ ...view, segments: view.segments.filter(({ kind }) => kind === Kind.dead) }, {
-    files: disk, directory, payloads: true,
+    files: disk, directory, payloads: true, keys: undefined,
   }, {
     entry: (memory, at, stream, state) => {
       if (state === 'waiting') numbers.push(numberOf(eventAt(memory, at, stream), story));

@@ -48,7 +48,7 @@ t.test(
   async (t) => {
     const { bytes } = await segmentOf(4_096);
     const file = fileOver(bytes);
-    const { tag } = (await readHead(file, memory)).header ?? {};
+    const { tag } = (await readHead(file, memory, undefined)).header ?? {};
     const whole: Entries = await entriesOf(file, tag, bytes.length);
     t.ok(whole.length >= 10, `${whole.length} entries in ${bytes.length} bytes`);
     const wrong: string[] = [];
@@ -61,7 +61,7 @@ t.test(
         if (value === right) continue;
         changes++;
         bytes[offset] = value;
-        if (offset < segmentHeaderBytes && (await readHead(file, memory)).header !== undefined) {
+        if (offset < segmentHeaderBytes && (await readHead(file, memory, undefined)).header !== undefined) {
           wrong.push(`byte ${offset} as ${value}: the header is taken`);
         }
         if (String(await entriesOf(file, tag, bytes.length)) !== left) wrong.push(`byte ${offset} as ${value}`);
