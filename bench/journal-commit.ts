@@ -86,7 +86,8 @@ async function send(path: string, level: Level, unanswered: number, untilMs: num
   const client: Client = await connect({ path, ack: level, onAck });
   function fill(): void {
     const nowMs = performance.now();
-    for (; nowMs < untilMs && sent - acked < unanswered; sent++) {
+    const mayBeSent = nowMs < untilMs ? acked + unanswered : sent;
+    for (; sent < mayBeSent; sent++) {
       sentMs[sent % unanswered] = nowMs;
       client.send(key, data);
     }
