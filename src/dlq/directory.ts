@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
 import type { DirectoryEntry, Files } from '../edges/files.ts';
 import { checkpointName, type Positions, readCheckpoint } from './checkpoint.ts';
-import { headBytes, readHead } from './heads.ts';
+import { firstSequenceIn, headBytes, readHead } from './heads.ts';
 import { heapMemory, isKnownVersion, kindNames, segmentHeaderBytes } from './layout.ts';
 import { parseName } from './segment.ts';
 
@@ -117,10 +117,14 @@ async function inspect(
     const file = await files.open(join(directory, name), 'read');
     try {
       const bytes = await file.size();
-      const { header, keyId } = await readHead(file, heapMemory(headBytes), undefined);
-      if (header === undefined) return { ...facts, bytes, keyId, problem: undefined };
+      const { header, first, keyId } = await readHead(file, heapMemory(headBytes), undefined);
+      if (header === undefined) {
+        const begins = first?.sequence ?? (await firstSequenceIn(file, bytes, undefined, (read) => read()));
+        return { ...facts, bytes, keyId, firstSequence: begins, problem: undefined };
+      }
       const { version, kind, tag, number, firstSequence, createdMs, continues } = header;
-      const hasEntries = bytes > segmentHeaderBytes;
+      // As a start has it: one that was begun and has no whole entry takes nothing over. What is encrypted is not opened here.
+      const hasEntries = keyId === undefined ? first !== undefined : bytes > segmentHeaderBytes;
       const read = {
         ...facts,
         bytes,

@@ -10,6 +10,7 @@ import {
   decodeSegmentHeader,
   entry,
   entryHeaderBytes,
+  heapMemory,
   isEntryHeader,
   type Kind,
   type Memory,
@@ -18,6 +19,8 @@ import {
   segmentHeaderBytes,
   streamNameBytesMax,
 } from './layout.ts';
+import { scanBytes } from './options.ts';
+import { SegmentReader } from './reader.ts';
 import type { SegmentFile } from './segment.ts';
 
 /** What an earlier run left: its journal is read as its spills. */
@@ -106,4 +109,30 @@ export async function lastSequenceIn(
 function lastOfFrame(memory: Memory, at: number, length: number, tag: number | undefined, limit: number): number {
   if (at + frameHeaderBytes > length || !isFrameHeader(memory, at, tag)) return 0;
   return at + frame.bytes(memory, at) > limit ? 0 : frame.lastSequence(memory, at);
+}
+
+/** Sequence of the first entry in the first `size` bytes of a file, of whatever run; 0: there is none. `insist` calls a read, again where it failed. */
+export async function firstSequenceIn(
+  file: OpenFile,
+  size: number,
+  keys: Keys | undefined,
+  insist: (read: () => Promise<boolean>) => Promise<boolean>,
+): Promise<number> {
+  const memory = heapMemory(scanBytes);
+  const window = { offset: 0, length: scanBytes };
+  const onDamage = (): void => undefined;
+  const reader = new SegmentReader({
+    file,
+    memory,
+    window,
+    limit: size,
+    tag: undefined,
+    payloads: false,
+    keys,
+    onDamage,
+  });
+  while (await insist(() => reader.load())) {
+    if (reader.step()) return entry.sequence(memory, reader.at);
+  }
+  return 0;
 }

@@ -12,12 +12,11 @@ import type { OpenFile } from '../edges/files.ts';
 import { checkpointName, checkpointTemporaryName, type Positions, readCheckpoint } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import { type FoundMarks, findMarks } from './found-marks.ts';
-import { type Found, headBytes, lastSequenceIn, readHead } from './heads.ts';
+import { type Found, firstSequenceIn, headBytes, lastSequenceIn, readHead } from './heads.ts';
 import { requireKeys } from './key-check.ts';
-import { entry, heapMemory, isKnownVersion, Kind, type Memory } from './layout.ts';
+import { heapMemory, isKnownVersion, Kind, type Memory } from './layout.ts';
 import { scanBytes, unreadLead } from './options.ts';
 import { setAsideUnread } from './quarantine.ts';
-import { SegmentReader } from './reader.ts';
 import { reserveName } from './reserve.ts';
 import { type ParsedName, parseName } from './segment.ts';
 
@@ -151,7 +150,10 @@ class Heads {
         context.report({ change: 'misnamed', segment: name, number: ownNumber });
       }
       context.seeSegmentNumber(ownNumber);
-      const firstSequence = first?.sequence ?? header?.firstSequence ?? (await firstSequenceIn(context, opened, size));
+      const firstSequence =
+        first?.sequence ??
+        header?.firstSequence ??
+        (await firstSequenceIn(opened, size, keys, (read) => context.insist(read)));
       // A journal is one series for all streams.
       const series = kind === Kind.journal ? '' : first?.stream;
       const tag = header?.tag;
@@ -195,28 +197,6 @@ class Heads {
 
 function isKind(kind: number | undefined): kind is Kind {
   return kind === Kind.spill || kind === Kind.dead || kind === Kind.journal;
-}
-
-/** Of a segment without its header. */
-async function firstSequenceIn(context: DlqContext, file: OpenFile, size: number): Promise<number> {
-  const memory = heapMemory(scanBytes);
-  const window = { offset: 0, length: scanBytes };
-  const { keys } = context.options;
-  const options = {
-    file,
-    memory,
-    window,
-    limit: size,
-    tag: undefined,
-    payloads: false,
-    keys,
-    onDamage: () => undefined,
-  };
-  const reader = new SegmentReader(options);
-  while (await context.insist(() => reader.load())) {
-    if (reader.step()) return entry.sequence(memory, reader.at);
-  }
-  return 0;
 }
 
 /** False: it could not be read. */
