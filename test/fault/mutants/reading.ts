@@ -39,7 +39,7 @@ export const readingMutants: readonly DiskMutant[] = [
   {
     name: 'the last whole entry of a segment taken for torn',
     file: 'dlq/reader.ts',
-    edits: [['this.#next + length > this.limit ||', 'this.#next + length >= this.limit ||']],
+    edits: [['this.#next + length > end ||', 'this.#next + length >= end ||']],
     finders: ['dlq/replay', 'fault/disk-faults'],
   },
   {
@@ -88,8 +88,8 @@ export const readingMutants: readonly DiskMutant[] = [
     file: 'dlq/recover.ts',
     edits: [
       [
-        "      await context.attempt('unlink', () => files.unlink(context.path(name)));\n",
-        "      context.report({ change: 'skipped', name, why: 'partial' });\n",
+        "for (const name of unfinished) await context.attempt('unlink', () => files.unlink(context.path(name)));\n",
+        "for (const name of unfinished) context.report({ change: 'skipped', name, why: 'partial' });\n",
       ],
     ],
     finders: ['dlq/damage', 'fault/power-failures'],
