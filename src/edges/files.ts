@@ -5,6 +5,7 @@
  * DLQ and the disk: fail the Nth call, write short, stall a sync, crash between two steps. Errors are the system's own
  * (`code` is ENOSPC, EIO, ...); this file never retries a failed call and never follows a symbolic link in the last element
  * of a path.
+ * Long because each way of a file is one call of Node, and they are read side by side.
  */
 import {
   close,
