@@ -32,6 +32,7 @@ if (isMainThread) {
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- an event listener would keep the thread alive
   channel.onmessage = ({ data }: { data: Hang }) => {
     if (data === 'lane') spin();
-    spawnSync('sleep', ['600']);
+    // Ends with the daemon, however that ends.
+    spawnSync('sh', ['-c', `while [ -e /proc/${process.pid} ]; do sleep 0.2; done`]);
   };
 }

@@ -15,13 +15,14 @@ export interface Notice {
 }
 
 const receiver = `
-import json, os, socket, struct, sys
+import json, select, socket, struct, sys
 place = sys.argv[1]
 receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 receiver.bind('\\0' + place[1:] if place[0] == '@' else place)
 receiver.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
 print('bound', flush=True)
-while True:
+# The end of its input is the end of who started it, whatever that was.
+while sys.stdin not in select.select([receiver, sys.stdin], [], [])[0]:
     text, ancillary, _, _ = receiver.recvmsg(65536, socket.CMSG_SPACE(12))
     print(json.dumps({'text': text.decode(), 'pid': struct.unpack('3i', ancillary[0][2])[0]}), flush=True)
 `;
@@ -41,7 +42,7 @@ export class ServiceManagerDouble {
 
   /** `address`: a path, or "@name". */
   static async start(t: { teardown(end: () => unknown): void }, address: string): Promise<ServiceManagerDouble> {
-    const child = spawn('python3', ['-c', receiver, address], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn('python3', ['-c', receiver, address], { stdio: ['pipe', 'pipe', 'inherit'] });
     t.teardown(() => child.kill('SIGKILL'));
     const manager = new ServiceManagerDouble(child);
     const lines = createInterface({ input: child.stdout });
