@@ -79,7 +79,6 @@ export class StreamDelivery implements RecordSink {
   #openedMs = Number.POSITIVE_INFINITY;
   /** When that is to leave at the latest. */
   #flushMs = Number.POSITIVE_INFINITY;
-  readonly #replayedLingerMs: number;
   #remapDue = false;
   /** So many requests were answered. */
   #answers = 0;
@@ -93,7 +92,6 @@ export class StreamDelivery implements RecordSink {
     this.#ctx = ctx;
     this.#wire = wire;
     this.#ordered = ctx.options.ordering === 'key';
-    this.#replayedLingerMs = Math.min(ctx.options.lingerMs, replayedLingerMsMax);
     const limiter = new ShardLimiter(
       { bytesPerSecond: shardBytesPerSecond, recordsPerSecond: shardRecordsPerSecond },
       ctx.random,
@@ -146,7 +144,7 @@ export class StreamDelivery implements RecordSink {
     if (this.#openedMs === Number.POSITIVE_INFINITY) this.#openedMs = nowMs;
     const { arena, options } = this.#ctx;
     const isReplayed = ((arena.words[(offset + entry.key) >>> 2] as number) & flagReplayed) !== 0;
-    const flushMs = nowMs + (isReplayed ? this.#replayedLingerMs : options.lingerMs);
+    const flushMs = nowMs + (isReplayed ? Math.min(options.lingerMs, replayedLingerMsMax) : options.lingerMs);
     if (flushMs < this.#flushMs) this.#flushMs = flushMs;
   }
 

@@ -85,6 +85,10 @@ export class DeliveryRun {
     this.#bodies = this.#ring.bodies(world.batches, wire.bodyBytesMax(world.batchBytes, world.batchRecords));
     const batches = this.#bodies.map(({ offset, length }) => new Batch(offset, length));
     this.delivery = new StreamDelivery(this.#context(), wire, batches);
+    const { retunedLingerMs, deadlineMs, failures, halfOpenAfterMs } = world;
+    if (retunedLingerMs !== undefined) {
+      this.delivery.retune({ lingerMs: retunedLingerMs, deadlineMs, failures, halfOpenAfterMs });
+    }
     for (const event of world.events) this.time.after(event.enterMs, () => this.#enter([event]));
     for (const { atMs, change } of world.changes) {
       this.time.after(atMs, () => {

@@ -40,6 +40,8 @@ export interface World {
   readonly batches: number;
   readonly ringBytes: number;
   readonly lingerMs: number;
+  /** Taken over from a configuration that is read again before the first event. */
+  readonly retunedLingerMs?: number;
   readonly deadlineMs: number;
   readonly failures: number;
   readonly halfOpenAfterMs: number;

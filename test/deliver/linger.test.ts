@@ -11,7 +11,7 @@ const turnMs = 2;
 async function sentAt(
   t: Test,
   events: readonly { readonly enterMs: number; readonly isReplayed: boolean }[],
-  changed: { readonly lingerMs?: number; readonly ordering?: 'none' | 'key' } = {},
+  changed: { readonly lingerMs?: number; readonly retunedLingerMs?: number; readonly ordering?: 'none' | 'key' } = {},
 ): Promise<number[]> {
   const all = events.map((event, number) => ({ number, key: 'key', hashKey: undefined, dataBytes: 60, ...event }));
   const { run, broken } = await judge(quietWorld({ lingerMs, ...changed, events: all }));
@@ -48,4 +48,11 @@ t.test('a live event leaves with the replayed ones behind it, and none waits for
 t.test('a stream that lingers less than that lets replayed events linger no longer', async (t) => {
   const [replayed = 0] = await sentAt(t, [{ enterMs: quietMs, isReplayed: true }], { lingerMs: 5 });
   t.ok(replayed >= quietMs + 5 && replayed < quietMs + 5 + turnMs, `at ${replayed} ms`);
+});
+
+t.test('a linger that is taken over while the daemon runs holds for replayed events as well', async (t) => {
+  for (const isReplayed of [false, true]) {
+    const [sent = 0] = await sentAt(t, [{ enterMs: quietMs, isReplayed }], { retunedLingerMs: 5 });
+    t.ok(sent >= quietMs + 5 && sent < quietMs + 5 + turnMs, `at ${sent} ms`);
+  }
 });
