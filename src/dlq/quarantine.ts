@@ -122,7 +122,7 @@ export async function setAsideUnread(context: DlqContext, name: string, why: str
 export async function keepAsides(context: DlqContext): Promise<void> {
   for (const [name, why] of context.unkept) {
     try {
-      await renameAside(context, name, why);
+      if (!(await renameAside(context, name, why))) throw new Error(`${name} has its old name: ${why}`);
     } catch (error) {
       // One that is gone needs no keeping.
       if (errorFields(error).code !== 'ENOENT') throw error;
