@@ -8,21 +8,19 @@
  *
  * Long because it is the one place that knows all parts and how they are wired; each method makes or ends one part.
  */
-import { join } from 'node:path';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import { SaturationBreaker } from '../breaker/saturation.ts';
-import { type Dlq, openDlq } from '../dlq/dlq.ts';
+import type { Dlq } from '../dlq/dlq.ts';
 import type { DurableLogs } from '../dlq/durable-logs.ts';
 import { Kind } from '../dlq/layout.ts';
 import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
-import { realFiles } from '../edges/files.ts';
 import type { InheritedSocket } from '../edges/inherited-sockets.ts';
 import type { Random } from '../edges/random.ts';
 import { socketFiles } from '../edges/socket-files.ts';
-import { Admission, type AdmissionRing, type Overflow } from '../ingress/admission.ts';
+import { Admission, type AdmissionRing } from '../ingress/admission.ts';
 import { Deliveries } from '../ingress/deliveries.ts';
 import { DiskAcks } from '../ingress/disk-acks.ts';
 import { Fate } from '../ingress/watch.ts';
@@ -42,35 +40,23 @@ import type { startWorkers } from '../threads/workers.ts';
 import type { Config, ListenConfig } from './config.ts';
 import { Control } from './control.ts';
 import { controlPath } from './control-messages.ts';
-import { type Credentials, deliveryOptions, fsyncPolicy, planInput, saturationOptions } from './demand.ts';
-import { dlqKeys } from './dlq-keys.ts';
-import { logDlqEvent } from './dlq-log.ts';
+import { type Credentials, deliveryOptions, planInput, saturationOptions } from './demand.ts';
 import { FailureLog } from './failure-log.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import type { OrderedSpill } from './ordered-spill.ts';
 import { createOrders } from './orders.ts';
+import { overflowInto } from './overflow.ts';
 import type { Overview } from './overview.ts';
 import { planReload, type Reload } from './reload.ts';
 import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
-import { StateLock } from './state-lock.ts';
+import { openState } from './state.ts';
+import type { StateLock } from './state-lock.ts';
 import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
-/**
- * What earlier runs left on disk is counted before the first event is taken as long as that takes some ten milliseconds; more is
- * counted beside the work: a start that takes events at once is worth more than a complete status.
- */
-const indexAtOnceBytes = 8 * 1024 * 1024;
-
 /** How often breakers are asked without traffic: a tenth of the time in which one must open. */
 const refreshMs = 10;
-
-const overflowReasons = {
-  saturated: Reason.saturated,
-  stream_open: Reason.streamOpen,
-  ordered: Reason.ordered,
-} as const;
 
 export interface DaemonOptions {
   /** One per lane, loading already; ended by {@link Daemon.stop}. */
@@ -145,7 +131,17 @@ export class Daemon {
     });
     this.#pool = this.#createPool();
     const lanesReady = this.#pool.start();
-    this.#dlq = await this.#openState();
+    const { lock, dlq } = await openState({
+      config,
+      plan: this.#plan,
+      arena: this.#arena,
+      counters: this.#counters,
+      clock,
+      random: this.#options.random,
+      log,
+    });
+    this.#lock = lock;
+    this.#dlq = dlq;
     this.#diskAcks = this.#openJournal(latency);
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
@@ -499,7 +495,10 @@ export class Daemon {
       policies: config.streams.map(({ overflow, recordBytesMax }) => ({ overflow, eventBytesMax: recordBytesMax })),
       lanes: config.daemon.lanes,
       rings: this.#rings,
-      overflow: this.#createOverflow(),
+      overflow: overflowInto(
+        () => this.#dlq,
+        () => this.#admission.roomCame(),
+      ),
       orders: this.#orders,
       randomKeys,
       published,
@@ -553,41 +552,6 @@ export class Daemon {
     return this.#rings.filter((_, i) => i % streams.length === stream);
   }
 
-  #createOverflow(): Overflow {
-    let writable = true;
-    return {
-      spill: (stream, cause, firstSeenUs, keyOffset, keyLength, ehkOffset, dataOffset, dataLength) => {
-        const dlq = this.#dlq;
-        const reason = overflowReasons[cause];
-        const appended = dlq.append(
-          Kind.spill,
-          stream,
-          reason,
-          0,
-          firstSeenUs,
-          keyOffset,
-          keyLength,
-          ehkOffset,
-          dataOffset,
-          dataLength,
-        );
-        if (appended === Appended.ok) return 'ok';
-        if (appended === Appended.full) return 'full';
-        if (writable) {
-          writable = false;
-          dlq.whenWritable(() => {
-            writable = true;
-            this.#admission.roomCame();
-          });
-        }
-        return 'busy';
-      },
-      get writable() {
-        return writable;
-      },
-    };
-  }
-
   #openJournal(latency: LatencyRecorder): DiskAcks {
     const { config, clock, log } = this.#options;
     const { maxBytes, commitWindowMs, ackTimeoutMs } = config.journal;
@@ -635,57 +599,6 @@ export class Daemon {
       index: () => this.#dlq.indexProgress,
       dlqCondition: () => this.#dlq.condition,
       journal: () => ({ ...this.#logs.journal.status(), waiting: this.#diskAcks.waiting }),
-    });
-  }
-
-  /** The state directory is this process' own from here on. */
-  async #openState(): Promise<Dlq> {
-    const { stateDir } = this.#options.config.daemon;
-    try {
-      this.#lock = await StateLock.take(realFiles, stateDir);
-      return await this.#openDlq();
-    } catch (error) {
-      const { code, message } = toPlainError(error);
-      if (code === 'state_dir' || code === 'dlq_key') throw error;
-      throw new SpillwayError(
-        'state_dir',
-        `daemon.state_dir ${stateDir} cannot be used: ${message}; give it a directory that this user may write`,
-        { cause: error },
-      );
-    }
-  }
-
-  #openDlq(): Promise<Dlq> {
-    const { config, clock, random, log } = this.#options;
-    const { maxBytes, segmentBytes, fsync, reserveBytes, whenFull, maxAgeMs } = config.dlq;
-    const { dlqBlocks, replayWindows } = this.#plan;
-    return openDlq({
-      directory: join(config.daemon.stateDir, 'dlq'),
-      maxBytes,
-      segmentBytes,
-      fsync: fsyncPolicy(fsync),
-      reserveBytes,
-      whenFull,
-      maxAgeMs,
-      keys: dlqKeys(config.dlq),
-      arena: this.#arena,
-      blocks: dlqBlocks,
-      replayWindows,
-      streams: config.streams.map(({ name }) => name),
-      files: realFiles,
-      clock: {
-        nowMs: () => clock.nowMs(),
-        after: (delayMs, run) => {
-          const timer = setTimeout(run, delayMs);
-          return () => clearTimeout(timer);
-        },
-      },
-      randomWord: () => random.bytes(4).readUInt32LE(0),
-      eventBytesMax: config.streams.map(({ recordBytesMax }) => recordBytesMax),
-      indexAtOnceBytes,
-      onFound: (stream, events) => this.#counters.add(stream, MainCounter.recovered, events),
-      onDropped: (stream, events) => this.#counters.add(stream, MainCounter.dropped, events),
-      onEvent: (report) => logDlqEvent(log, report),
     });
   }
 }
