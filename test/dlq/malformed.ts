@@ -51,9 +51,9 @@ export const malformedKinds: readonly Malformed[] = [
   },
   {
     name: 'a segment is of another version',
-    spoil: (path, [, second]) => rewriteHeader(path(second!), (bytes) => bytes.writeUInt32LE(2, 4)),
+    spoil: (path, [, second]) => rewriteHeader(path(second!), (bytes) => bytes.writeUInt32LE(3, 4)),
     missing: [1],
-    told: { change: 'set_aside', why: /version is 2/ },
+    told: { change: 'set_aside', why: /version is 3/ },
   },
   {
     name: 'a foreign file lies there',
