@@ -26,7 +26,8 @@ export function checkLives(
   const died = [...struck.values()].reduce((sum, times) => sum + times, 0);
   const missed = failpoints.map((point) => point.join(' ')).filter((point) => !struck.has(point));
   lane.figure('kills; of a start; at a failpoint', `${report.kills}; ${report.killsInStarts}; ${died}`);
-  for (const [point, times] of [...struck].sort()) lane.figure(`  ${point}`, times);
+  for (const [point, times] of [...struck].sort(([one], [other]) => one.localeCompare(other)))
+    lane.figure(`  ${point}`, times);
   lane.figure('on disk; delivered', `${acknowledged}; ${report.delivered}`);
   lane.figure('slowest start, ms', report.slowestOpenMs);
   lane.check('there were as many kills as there should be', report.kills >= kills, report.kills);
