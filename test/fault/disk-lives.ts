@@ -22,7 +22,8 @@ import { LifeOracle } from './life-oracle.ts';
 export interface Campaign {
   readonly seed: number;
   readonly kills: number;
-  readonly work: 'all' | 'replay';
+  /** In turns, by generation, as the policies of syncs are. */
+  readonly works: readonly ('all' | 'replay')[];
   /** In turns, by generation. */
   readonly fsyncs: readonly FsyncPolicy[];
   /** Calls at which lives are killed, and when; of the others, the moment is random. */
@@ -160,7 +161,11 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
       lines: aim === undefined ? dice.below(linesMost) : linesMost,
       delayMs: dice.next() * delayMsMost,
     };
-    const own = { seed: dice.below(2 ** 31), first: oracle.next, work: plan.work };
+    const own = {
+      seed: dice.below(2 ** 31),
+      first: oracle.next,
+      work: plan.works[generation % plan.works.length] as 'all' | 'replay',
+    };
     await oneLife({ ...common, ...own, ...(failpoint === undefined ? {} : { failpoint }) }, oracle, death);
     tally.killed(oracle, aim?.join(' '));
     hasTorn = oracle.hasStruck && aim?.[1] === 'half';

@@ -9,7 +9,7 @@ const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const planOf = (directory: string): Campaign => ({
   seed,
   kills,
-  work: 'replay',
+  works: ['replay'],
   fsyncs: [{ kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
   failpoints: [...inCheckpoint, ...inUnlink.filter(([call]) => call === 'unlink spill')],
   aimed: 0.3,
