@@ -69,7 +69,9 @@ const killsPerGenerationDefault = 20;
  * Lives are measured by what they have done, so that they do as much on a busy machine: a life says so many lines at most, once it
  * has opened the DLQ, and dies so long after the last of them.
  */
-const linesMost = 600;
+const linesMost = 300;
+/** One that is to die at a failpoint gets more time to come by it. */
+const aimedLinesMost = 600;
 const delayMsMost = 3;
 /** Many die while they open it, within so long. */
 const diesInStart = 0.15;
@@ -158,7 +160,7 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
     const isInStart = aim === undefined && dice.next() < diesInStart;
     const death: Death = {
       ...(isInStart ? { startMs: dice.next() * startMsMost } : {}),
-      lines: aim === undefined ? dice.below(linesMost) : linesMost,
+      lines: aim === undefined ? dice.below(linesMost) : aimedLinesMost,
       delayMs: dice.next() * delayMsMost,
     };
     const own = {
