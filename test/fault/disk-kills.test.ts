@@ -10,7 +10,7 @@ const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 const planOf = (directory: string): Campaign => ({
   seed,
   kills,
-  work: 'all',
+  works: ['all'],
   fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
   failpoints: [],
   aimed: 0,

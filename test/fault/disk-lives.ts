@@ -22,7 +22,8 @@ import { LifeOracle } from './life-oracle.ts';
 export interface Campaign {
   readonly seed: number;
   readonly kills: number;
-  readonly work: 'all' | 'replay';
+  /** In turns, by generation, as the policies of syncs are. */
+  readonly works: readonly ('all' | 'replay')[];
   /** In turns, by generation. */
   readonly fsyncs: readonly FsyncPolicy[];
   /** Calls at which lives are killed, and when; of the others, the moment is random. */
@@ -68,7 +69,9 @@ const killsPerGenerationDefault = 20;
  * Lives are measured by what they have done, so that they do as much on a busy machine: a life says so many lines at most, once it
  * has opened the DLQ, and dies so long after the last of them.
  */
-const linesMost = 600;
+const linesMost = 300;
+/** One that is to die at a failpoint gets more time to come by it. */
+const aimedLinesMost = 600;
 const delayMsMost = 3;
 /** Many die while they open it, within so long. */
 const diesInStart = 0.15;
@@ -157,10 +160,14 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
     const isInStart = aim === undefined && dice.next() < diesInStart;
     const death: Death = {
       ...(isInStart ? { startMs: dice.next() * startMsMost } : {}),
-      lines: aim === undefined ? dice.below(linesMost) : linesMost,
+      lines: aim === undefined ? dice.below(linesMost) : aimedLinesMost,
       delayMs: dice.next() * delayMsMost,
     };
-    const own = { seed: dice.below(2 ** 31), first: oracle.next, work: plan.work };
+    const own = {
+      seed: dice.below(2 ** 31),
+      first: oracle.next,
+      work: plan.works[generation % plan.works.length] as 'all' | 'replay',
+    };
     await oneLife({ ...common, ...own, ...(failpoint === undefined ? {} : { failpoint }) }, oracle, death);
     tally.killed(oracle, aim?.join(' '));
     hasTorn = oracle.hasStruck && aim?.[1] === 'half';

@@ -10,9 +10,9 @@ const skip = withoutPowerCuts();
 const plan: Omit<Campaign, 'places'> = {
   seed,
   kills: cuts,
-  work: 'all',
+  works: ['all', 'replay'],
   // With "none" what was promised is synced all the same: there is a journal.
-  fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
+  fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 1_000 }, { kind: 'none' }],
   failpoints: [...inSeal, ...inCheckpoint, ...inUnlink, ...inJournal],
   aimed: 0.5,
 };

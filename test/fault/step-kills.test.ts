@@ -12,7 +12,7 @@ const steps = { inSeal, inCheckpoint, inUnlink, inJournal, inRecovery };
 const planOf = (directory: string): Campaign => ({
   seed,
   kills,
-  work: 'all',
+  works: ['all'],
   fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
   failpoints: Object.values(steps).flat(),
   aimed: 1,

@@ -16,7 +16,7 @@ await runLane('disk-kills: what is on disk outlives every kill, wherever in the 
   const report = await campaign({
     seed: lane.seed,
     kills,
-    work: 'all',
+    works: ['all'],
     fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
     failpoints,
     aimed: 0.5,

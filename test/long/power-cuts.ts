@@ -18,8 +18,8 @@ await runLane('power-cuts: what is on disk outlives every power cut', async (lan
   const report = await campaign({
     seed: lane.seed,
     kills,
-    work: 'all',
-    fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
+    works: ['all', 'replay'],
+    fsyncs: [{ kind: 'each' }, { kind: 'interval', intervalMs: 1_000 }, { kind: 'none' }],
     failpoints,
     aimed: 0.5,
     places: cuttableDisks(lane, 2),

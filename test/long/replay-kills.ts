@@ -16,7 +16,7 @@ await runLane('replay-kills: a killed replay goes on where its checkpoint was', 
   const report = await campaign({
     seed: lane.seed,
     kills,
-    work: 'replay',
+    works: ['replay'],
     fsyncs: [{ kind: 'interval', intervalMs: 200 }, { kind: 'none' }],
     failpoints,
     aimed: 0.3,
