@@ -16,7 +16,7 @@ import type { FsyncPolicy } from '../../src/dlq/options.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
 import type { Lie, Step } from './doomed-files.ts';
 import type { LifePlan } from './doomed-life.ts';
-import { inRecovery } from './failpoints.ts';
+import { inRecovery, tornSpill } from './failpoints.ts';
 import { LifeOracle } from './life-oracle.ts';
 
 export interface Campaign {
@@ -75,6 +75,8 @@ const aimedLinesMost = 600;
 const delayMsMost = 3;
 /** Many die while they open it, within so long. */
 const diesInStart = 0.15;
+/** Share of the lives that tear a segment for the next one, where that is to die of its recovery. */
+const tears = 0.15;
 const startMsMost = 12;
 /** A life that has nothing more to say is ended after this. */
 const silenceMsMost = 2_000;
@@ -151,10 +153,13 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
     ...(plan.lie === undefined ? {} : { lie: plan.lie }),
     ...(plan.promisesEarly === true ? { promisesEarly: true } : {}),
   };
+  const isRecovered = inRecovery.every((step) => plan.failpoints.includes(step));
   let hasTorn = false;
   for (let kill = 0; kill < kills; kill++) {
-    // Damage is recovered from by the next life alone.
-    const points: readonly Step[] = hasTorn && dice.next() < 0.7 ? inRecovery : plan.failpoints;
+    // Damage is recovered from by the next life alone, and there must be some for it to die of.
+    let points = plan.failpoints;
+    if (isRecovered && hasTorn) points = inRecovery;
+    else if (isRecovered && dice.next() < tears) points = [tornSpill];
     const aim = dice.next() < plan.aimed ? points[dice.below(points.length)] : undefined;
     const failpoint = aim && { call: aim[0], at: aim[1], nth: points === inRecovery ? 1 : 1 + dice.below(3) };
     const isInStart = aim === undefined && dice.next() < diesInStart;
@@ -170,7 +175,7 @@ async function live(plan: Campaign, place: Place, generation: number, kills: num
     };
     await oneLife({ ...common, ...own, ...(failpoint === undefined ? {} : { failpoint }) }, oracle, death);
     tally.killed(oracle, aim?.join(' '));
-    hasTorn = oracle.hasStruck && aim?.[1] === 'half';
+    hasTorn = oracle.hasStruck && aim !== undefined && aim.join(' ') === tornSpill.join(' ');
     await cut?.();
   }
   const last: LifePlan = { ...common, seed, first: oracle.next, work: 'drain' };

@@ -4,6 +4,9 @@
  */
 import type { Step } from './doomed-files.ts';
 
+/** Leaves a tail that the next start has to keep and cut off. */
+export const tornSpill: Step = ['write spill', 'half'];
+
 /** A segment is full, or its reader has caught up: it is synced and closed, and the next one begun. */
 export const inSeal: readonly Step[] = [
   ['sync spill', 'before'],
@@ -11,7 +14,7 @@ export const inSeal: readonly Step[] = [
   ['close spill', 'before'],
   ['close spill', 'after'],
   ['create spill', 'after'],
-  ['write spill', 'half'],
+  tornSpill,
   ['sync names', 'after'],
 ];
 

@@ -14,7 +14,8 @@ export type WorkerFault = (typeof workerFaults)[number];
 const causes: Readonly<Record<WorkerFault, RegExp>> = {
   exit: /exit(ed with)? code: 7/,
   exception: /struck by an exception/,
-  heap: /memory limit/,
+  // Where collecting the heap takes longer than a lane may stand still, it is ended for that before.
+  heap: /memory limit|stuck: its loop has not run/,
 };
 
 export interface KillPlan {
