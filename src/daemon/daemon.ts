@@ -146,35 +146,10 @@ export class Daemon {
     this.#returns = this.#createReturns();
     this.#telemetry = this.#createTelemetry(latency);
     this.#replayer = this.#createReplayer();
-    this.#orders.push(
-      ...createOrders({
-        config: () => this.#options.config,
-        admission: this.#admission,
-        dlq: this.#dlq,
-        returns: this.#returns,
-        replays: this.#replays,
-        ringsOf: (stream) => this.#ringsOf(stream),
-        send: (lane, message) => this.#pool.send(lane, message),
-        nowMs: () => clock.nowMs(),
-        log,
-      }),
-    );
+    this.#orders.push(...this.#createOrders());
     await lanesReady;
     await this.#lock?.confirm();
-    this.#listeners = await openListeners({
-      config,
-      inherited: this.#options.inherited,
-      arena: this.#arena,
-      plan: this.#plan,
-      intake: this.#admission,
-      deliveries: this.#deliveries,
-      diskAcks: this.#diskAcks,
-      clock,
-      log,
-      status: () => this.status(),
-      ready: () => this.#state === 'ready',
-      onInputEnd: () => this.#onInputEnd?.(),
-    });
+    this.#listeners = await this.#openListeners();
     this.#control = await this.#openControl();
     this.#replayer.start();
     this.#timers = [
@@ -311,6 +286,39 @@ export class Daemon {
   #interval(): void {
     this.#telemetry.interval();
     this.#pool.sendAll({ type: 'interval' });
+  }
+
+  #createOrders(): (OrderedSpill | undefined)[] {
+    const { clock, log } = this.#options;
+    return createOrders({
+      config: () => this.#options.config,
+      admission: this.#admission,
+      dlq: this.#dlq,
+      returns: this.#returns,
+      replays: this.#replays,
+      ringsOf: (stream) => this.#ringsOf(stream),
+      send: (lane, message) => this.#pool.send(lane, message),
+      nowMs: () => clock.nowMs(),
+      log,
+    });
+  }
+
+  #openListeners(): Promise<RunningListener[]> {
+    const { config, inherited, clock, log } = this.#options;
+    return openListeners({
+      config,
+      inherited,
+      arena: this.#arena,
+      plan: this.#plan,
+      intake: this.#admission,
+      deliveries: this.#deliveries,
+      diskAcks: this.#diskAcks,
+      clock,
+      log,
+      status: () => this.status(),
+      ready: () => this.#state === 'ready',
+      onInputEnd: () => this.#onInputEnd?.(),
+    });
   }
 
   /** Undefined: the daemon works without, and its log says why. */
