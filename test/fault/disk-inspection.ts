@@ -2,8 +2,9 @@
  * What must be true of a disk that a life left, whatever happened to it: it opens, what was acknowledged is done or there, unaltered,
  * the books are right, and it goes on. Test processes only; for the tests of this folder.
  */
+import { join } from 'node:path';
 import { viewDirectory } from '../../src/dlq/directory.ts';
-import { entry, Kind, type Memory } from '../../src/dlq/layout.ts';
+import { entry, heapMemory, Kind, type Memory } from '../../src/dlq/layout.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { walk } from '../../src/dlq/walk.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
@@ -85,23 +86,36 @@ function checkReports(queue: Queue, { isWhole, hasSafeCheckpoints }: Expected, b
   }
 }
 
-/** The dead letters, as the tools see them; damaged ones are those that nobody was promised, and that were cut off their power. */
+/**
+ * The dead letters, as the tools see them; damaged ones are those that nobody was promised, and that were cut off their power. What a
+ * write has damaged that failed may stand whole in the next segment: then it is not damaged.
+ */
 async function deadLettersOn(disk: ModelDisk, story: Story): Promise<{ numbers: number[]; damaged: number }> {
   const numbers: number[] = [];
-  let damaged = 0;
+  const whole = new Set<number>();
+  const damaged = new Set<number>();
+  const image = disk.afterKill();
   const view = await viewDirectory(disk, directory, []);
   await walk({ ...view, segments: view.segments.filter(({ kind }) => kind === Kind.dead) }, {
     files: disk, directory, payloads: true, keys: undefined,
   }, {
     entry: (memory, at, stream, state) => {
       if (state === 'waiting') numbers.push(numberOf(eventAt(memory, at, stream), story));
+      whole.add(entry.sequence(memory, at));
       return true;
     },
-    damage: (_segment, _from, _to, cause) => {
-      if (cause === 'payload') damaged += 1;
+    damage: ({ name }, from, to, cause) => {
+      if (cause === 'payload') damaged.add(sequenceIn(image.get(join(directory, name)), from, to));
     },
   }); // biome-ignore format: short
-  return { numbers, damaged };
+  return { numbers, damaged: [...damaged].filter((sequence) => !whole.has(sequence)).length };
+}
+
+/** Of the entry that stands at `from` of a segment. */
+function sequenceIn(segment: Uint8Array | undefined, from: number, to: number): number {
+  const memory = heapMemory(to - from);
+  memory.buffer.set(segment?.subarray(from, to) ?? []);
+  return entry.sequence(memory, 0);
 }
 
 function eventAt(memory: Memory, at: number, stream: string): Event {
