@@ -67,14 +67,20 @@ async function judge(image: Image, seed: number, time: VirtualTime, story: Story
   const last = story.next + (isDead(story.next) ? 1 : 0);
   if (queue.offer(attempted(last)) !== Appended.ok) broken.push('it takes nothing');
   if (!(await queue.dlq.close())) broken.push('it does not close');
-  const after = disk.afterPowerCut('nothing', new RandomSequence(1));
   const isLeftover = (path: string): boolean => /\.tmp$|\/journal-[^/]*\.(seg|marks)$/.test(path);
   const leftovers = [...disk.afterKill().keys()].filter(isLeftover);
   if (leftovers.length > 0) broken.push(`left behind: ${leftovers.join(' ')}`);
+  // As costly as all before, and it finds its mistakes on nearly every disk: on one in four.
+  if (new RandomSequence(sizeOf(image)).below(4) > 0) return;
+  const after = disk.afterPowerCut('nothing', new RandomSequence(1));
   const next = await open(new ModelDisk(after, new RandomSequence(1)), { seed: seed + 2e6, fsync }, time);
   const kept = (await next.replay()).map((event) => numberOf(event, { ...story, next: last + 1 }));
   if (kept.length !== 1 || kept[0] !== last) broken.push(`the next one finds ${kept.join(' ')} instead of ${last}`);
   await next.dlq.close();
+}
+
+function sizeOf(image: Image): number {
+  return [...image.values()].reduce((sum, { length }) => sum + length, 0);
 }
 
 function checkReports(queue: Queue, { isWhole, hasSafeCheckpoints }: Expected, broken: string[]): void {
