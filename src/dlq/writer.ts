@@ -50,7 +50,7 @@ export interface WriterWatch {
 }
 
 /** Larger writes than this share of the zeros go to the end of the file: they would write them more often than it saves. */
-const writesPerZeros = 16;
+const writesPerZeros = 8;
 
 interface OpenSegment {
   readonly segment: Segment;
