@@ -44,6 +44,8 @@ export interface ListenerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: () => object;
+  /** The page of `/metrics`. */
+  readonly metrics: () => string;
   readonly ready: () => boolean;
   readonly onInputEnd: () => void;
 }
@@ -187,6 +189,8 @@ async function openHttp(
     idleTimeoutMs: listener.idleTimeoutMs,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     status: parts.status,
+    metrics: parts.metrics,
+    nowMs: () => clock.nowMs(),
     ready: parts.ready,
   });
   return {
