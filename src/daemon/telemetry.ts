@@ -1,6 +1,8 @@
 /**
  * The periodic log lines and the status: ledger, backlog, latency. Main thread; on the log interval, and on request.
  */
+import type { AlertStatus } from '../alerts/alerts.ts';
+import type { Readings } from '../alerts/readings.ts';
 import { BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import type { AdmissionRing } from '../ingress/admission.ts';
 import { LaneCounter } from '../observe/counters.ts';
@@ -38,6 +40,8 @@ export interface TelemetryParts {
   readonly index: () => { readonly segments: number; readonly indexed: number };
   readonly dlqCondition: () => object;
   readonly journal: () => LogFields<'journal'>;
+  readonly readings: Readings;
+  readonly alerts: () => AlertStatus[];
 }
 
 /** One stream's, or all streams', acknowledged and not yet delivered events. */
@@ -45,10 +49,14 @@ interface Backlog {
   readonly events: number;
   readonly bytes: number;
   readonly oldestMs: number;
+  /** Until senders are refused at the present rate; absent: it is not filling. */
+  readonly toFullMs?: number;
+  /** Until all is delivered at the present rate; absent: it is not draining. */
+  readonly toDrainMs?: number;
 }
 
 /** One stream's, or all streams', PutRecords requests over all lanes. */
-type Requests = Pick<LogFields<'requests'>, 'answered' | 'failed' | 'again' | 'probes' | 'records' | 'recordsFailed'>;
+type Requests = Omit<LogFields<'requests'>, 'stream'>;
 
 export class Telemetry {
   readonly #parts: TelemetryParts;
@@ -74,6 +82,8 @@ export class Telemetry {
     if (streams.length > 1)
       streams.forEach((stream, i) => log.info('requests', 'requests', { ...this.#requests(i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
+    if (streams.length > 1)
+      streams.forEach((stream, i) => log.info('backlog', 'backlog', { ...this.#backlog(at(ledgers, i), i), stream }));
     const journal = this.#parts.journal();
     if (journal.events > 0) log.info('journal', 'journal', journal);
     this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
@@ -108,6 +118,7 @@ export class Telemetry {
     });
     return {
       state,
+      alerts: this.#parts.alerts(),
       uptimeMs: Math.round(nowMs() - startedMs),
       ledger: total,
       dlq: this.#parts.dlqCondition(),
@@ -143,6 +154,7 @@ export class Telemetry {
       backlog: this.#backlog(total, undefined),
       spilled,
       dead,
+      alerts: [...new Set(this.#parts.alerts().flatMap(({ name, state }) => (state === 'active' ? [name] : [])))],
       diverted: streams.filter((_, i) => isDiverted(i)),
     };
   }
@@ -157,11 +169,14 @@ export class Telemetry {
       probes: ledger.laneSum(stream, LaneCounter.probes),
       records: ledger.laneSum(stream, LaneCounter.records),
       recordsFailed: ledger.laneSum(stream, LaneCounter.recordsFailed),
+      throttled: ledger.laneSum(stream, LaneCounter.requestsThrottled),
+      recordsThrottled: ledger.laneSum(stream, LaneCounter.recordsThrottled),
     };
   }
 
   #backlog(ledger: Ledger, stream: number | undefined): Backlog {
-    const { rings, dlq, nowMs } = this.#parts;
+    const { rings, dlq, nowMs, readings } = this.#parts;
+    const [toFullMs, toDrainMs] = [readings.toFullMs(stream), readings.toDrainMs(stream)];
     const own = stream === undefined ? rings : this.#ringsOf(stream);
     const { spilled, spilledBytes, oldestUs } = dlq(stream);
     const ringBytes = own.reduce((sum, { ring }) => sum + ring.usedBytes(), 0);
@@ -171,6 +186,8 @@ export class Telemetry {
       events: ledger.inFlight + spilled,
       bytes: (ledger.inFlight > 0 ? ringBytes : 0) + spilledBytes,
       oldestMs: Math.round(Math.max(ringOldestMs, dlqOldestMs)),
+      ...(toFullMs === undefined ? {} : { toFullMs }),
+      ...(toDrainMs === undefined ? {} : { toDrainMs }),
     };
   }
 
@@ -218,6 +235,8 @@ function sumRequests(streams: readonly Requests[]): Requests {
     probes: sum('probes'),
     records: sum('records'),
     recordsFailed: sum('recordsFailed'),
+    throttled: sum('throttled'),
+    recordsThrottled: sum('recordsThrottled'),
   };
 }
 

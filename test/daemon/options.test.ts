@@ -57,6 +57,8 @@ t.test('every option of the table arrives in Config under its name', async (t) =
     dlq: [config.dlq],
     journal: [config.journal],
     log: [config.log],
+    alert: config.alerts,
+    notify: [config.notify],
   };
   for (const [label, section, , option] of rows) {
     if (option.default !== undefined)
