@@ -11,7 +11,7 @@ export interface StreamSample {
   readonly backlogBytes: number;
   /** Age of its oldest undelivered event, milliseconds; 0: there is none. */
   readonly oldestMs: number;
-  /** What it may still take before senders are refused or held: of its rings, and of the disk if it spills. */
+  /** What it may still take before senders are refused or held: of the disk if it spills, else of its rings. */
   readonly roomBytes: number;
   readonly dlqBytes: number;
   readonly dead: number;
@@ -123,6 +123,12 @@ export class Readings {
     const { bytes, oldestMs } = one === undefined ? this.#all : { bytes: one.backlogBytes, oldestMs: one.oldestMs };
     if (oldestMs < standingMsLeast) return undefined;
     return timeOf(bytes, -this.#of(this.#backlog, stream).perSecond());
+  }
+
+  /** Both, as far as there are such times. */
+  outlook(stream: number | undefined): { readonly toFullMs?: number; readonly toDrainMs?: number } {
+    const [toFullMs, toDrainMs] = [this.toFullMs(stream), this.toDrainMs(stream)];
+    return { ...(toFullMs === undefined ? {} : { toFullMs }), ...(toDrainMs === undefined ? {} : { toDrainMs }) };
   }
 
   /** In the measure's unit; undefined: there is no such value now. `stream` undefined: all together, or the daemon. */

@@ -87,6 +87,7 @@ export class Gauges {
     const { arena, config, ledger, dlq } = this.#parts;
     const { openAt } = config().breaker;
     const { spilledBytes, bytes, dead, oldestUs } = dlq.holdings(stream);
+    const spills = config().streams[stream]?.overflow === 'spill';
     let [usedBytes, freeBytes, oldestMs, isDiverted] = [0, 0, ageMs(oldestUs, now), false];
     for (const { ring, saturation, breakerWord } of this.#rings[stream] as readonly AdmissionRing[]) {
       const used = ring.usedBytes();
@@ -105,7 +106,8 @@ export class Gauges {
       ringBytes,
       backlogBytes: ringBytes + spilledBytes,
       oldestMs,
-      roomBytes: freeBytes + (config().streams[stream]?.overflow === 'spill' ? diskRoomBytes : 0),
+      // Without a place on disk a breaker that is open refuses at once.
+      roomBytes: spills ? diskRoomBytes : isDiverted ? 0 : freeBytes,
       dlqBytes: bytes,
       dead,
       isDiverted,

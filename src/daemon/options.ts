@@ -178,7 +178,7 @@ export const alertOptions = {
   clear_for: { name: 'clearForMs', kind: 'duration', least: '1s', most: '24h', reload: true,
     about: 'How long it must be well before it clears, and the least time between two changes; absent: "5s".' },
   enabled: { name: 'enabled', kind: 'boolean', reload: true,
-    about: 'false: it is not watched.' },
+    about: 'Whether it is watched; absent: true.' },
 } as const satisfies Section;
 
 // biome-ignore format: an option per line or two, so that the table reads as a table

@@ -176,7 +176,6 @@ export class Telemetry {
 
   #backlog(ledger: Ledger, stream: number | undefined): Backlog {
     const { rings, dlq, nowMs, readings } = this.#parts;
-    const [toFullMs, toDrainMs] = [readings.toFullMs(stream), readings.toDrainMs(stream)];
     const own = stream === undefined ? rings : this.#ringsOf(stream);
     const { spilled, spilledBytes, oldestUs } = dlq(stream);
     const ringBytes = own.reduce((sum, { ring }) => sum + ring.usedBytes(), 0);
@@ -186,8 +185,7 @@ export class Telemetry {
       events: ledger.inFlight + spilled,
       bytes: (ledger.inFlight > 0 ? ringBytes : 0) + spilledBytes,
       oldestMs: Math.round(Math.max(ringOldestMs, dlqOldestMs)),
-      ...(toFullMs === undefined ? {} : { toFullMs }),
-      ...(toDrainMs === undefined ? {} : { toDrainMs }),
+      ...readings.outlook(stream),
     };
   }
 

@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { connect } from '../../src/client/client.ts';
-import { type LogLine, Rig, until } from './running.ts';
+import { noReceiver, ServiceManagerDouble } from '../systemd/service-manager.ts';
+import { type LogLine, Rig, type RunningDaemon, until } from './running.ts';
 
 interface Told {
   readonly host: string;
@@ -35,14 +36,7 @@ async function webhook(t: Test): Promise<{ url: string; told: Told[] }> {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/secret-path`, told };
 }
 
-t.test('an outage is told before anybody is refused, once, in every place, and once that it is over', async (t) => {
-  const hook = await webhook(t);
-  const rig = await Rig.start(t);
-  const got = join(rig.directory, 'got');
-  const command = ['/bin/sh', '-c', 'cat >> "$1"; exec sleep 1000', 'sh', got];
-  const daemon = await rig.daemon(
-    '',
-    `
+const configuration = (command: readonly string[], url: string): string => `
 [log]
 interval = "250ms"
 [breaker]
@@ -68,119 +62,119 @@ for = "0"
 clear_for = "1s"
 [notify]
 command = ${JSON.stringify(command)}
-webhook = "${hook.url}"
+webhook = "${url}"
 interval = "100ms"
 timeout = "3s"
-`,
-  );
-  const alert =
-    (name: string, state: string) =>
-    (line: LogLine): boolean =>
-      line.kind === 'alert' && line['alert'] === name && line['state'] === state;
-  const atMs = (line: LogLine): number => Date.parse(line['time'] as string);
-  t.strictSame(
-    (await daemon.status()).alerts.filter(({ state }) => state === 'active'),
-    [],
-    'all is quiet',
-  );
+`;
 
-  await rig.simulator.faults({ refuse: true });
-  let [refused, firstRefusalMs, slowestMs] = [0, Number.POSITIVE_INFINITY, 0];
-  const client = await connect({
-    path: daemon.socket,
-    onRefusal: () => {
-      refused++;
-      firstRefusalMs = Math.min(firstRefusalMs, Date.now());
-    },
-  });
-  const beganMs = Date.now();
-  // Slow enough that the DLQ is full some seconds later than the oldest event is a second old.
-  for (let id = 0; refused === 0; id++) {
-    const data = Buffer.alloc(20_000, `${id} `);
-    client.send(`key ${id}`, data);
+const alert =
+  (name: string, state: string) =>
+  (line: LogLine): boolean =>
+    line.kind === 'alert' && line['alert'] === name && line['state'] === state;
+const atMs = (line: LogLine): number => Date.parse(line['time'] as string);
+
+/** Sends until one event is refused, slowly enough that this is seconds after the first one is a second old. */
+async function sendUntilRefused(path: string): Promise<{ firstRefusalMs: number; slowestMs: number }> {
+  let [firstRefusalMs, slowestMs] = [Number.POSITIVE_INFINITY, 0];
+  const onRefusal = (): void => {
+    firstRefusalMs = Math.min(firstRefusalMs, Date.now());
+  };
+  const client = await connect({ path, onRefusal });
+  for (let id = 0; firstRefusalMs === Number.POSITIVE_INFINITY; id++) {
+    client.send(`key ${id}`, Buffer.alloc(20_000, `${id} `));
     const startMs = performance.now();
     await client.flush();
     slowestMs = Math.max(slowestMs, performance.now() - startMs);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+  await client.close();
+  return { firstRefusalMs, slowestMs };
+}
+
+/** What log and status tell of the outage while it lasts; it began at `beganMs`. */
+async function checkTold(t: Test, daemon: RunningDaemon, beganMs: number, firstRefusalMs: number): Promise<void> {
   const old = await daemon.line(alert('backlog_age', 'fired'));
-  const open = await daemon.line(alert('breaker_open', 'fired'));
-  t.ok(
-    atMs(old) - (beganMs + 1_000) <= 1_000,
-    `told ${atMs(old) - beganMs} ms after the first event, at a threshold of 1 s`,
-  );
+  t.ok(atMs(old) - beganMs <= 2_000, `told ${atMs(old) - beganMs} ms after the first event, at a threshold of 1 s`);
   t.ok(atMs(old) < firstRefusalMs, 'before anybody was refused');
-  t.match(old, {
-    stream: 'orders',
-    threshold: 1_000,
-    measure: 'backlog_age',
-    level: 'warn',
-    hint: /runbook#alert-backlog_age/,
-  });
-  t.ok((old['value'] as number) > 1_000 && (old['value'] as number) < 2_100, `${old['value']}`);
-  const opened = await daemon.line(
-    ({ kind, breaker, to }) => kind === 'breaker' && breaker === 'stream' && to === 'open',
-  );
+  const { value } = old as { value?: number };
+  t.match(old, { stream: 'orders', threshold: 1_000, level: 'warn', hint: /runbook#alert-backlog_age/ });
+  t.ok(value !== undefined && value > 1_000 && value < 2_100, `${value}`);
+  const open = await daemon.line(alert('breaker_open', 'fired'));
+  const opened = await daemon.line(({ breaker, to }) => breaker === 'stream' && to === 'open');
   t.ok(atMs(open) - atMs(opened) <= 1_000, `the breaker was told ${atMs(open) - atMs(opened)} ms after it had opened`);
   await daemon.line(alert('dlq_used', 'fired'));
   await daemon.line(alert('dlq_full', 'fired'));
-  const filling = await daemon.line(({ kind, toFullMs }) => kind === 'backlog' && toFullMs !== undefined);
-  t.ok((filling['toFullMs'] as number) < 600_000, `full in ${filling['toFullMs']} ms`);
+  await daemon.line(({ kind, toFullMs }) => kind === 'backlog' && typeof toFullMs === 'number' && toFullMs < 60_000);
   const { alerts } = await daemon.status();
-  t.match(
-    alerts.find(({ name }) => name === 'backlog_age'),
-    { stream: 'orders', state: 'active', threshold: 1_000 },
-  );
-  const since = Date.parse(alerts.find(({ name }) => name === 'backlog_age')?.since ?? '');
-  t.ok(Math.abs(since - atMs(old)) < 100, 'since it was told');
+  const shown = alerts.find(({ name }) => name === 'backlog_age');
+  t.match(shown, { stream: 'orders', state: 'active', threshold: 1_000 });
+  t.ok(Math.abs(Date.parse(shown?.since ?? '') - atMs(old)) < 100, 'since it was told');
   t.ok(alerts.length > 8, 'all known ones are named');
+}
 
+/** What log and webhook told of the outage when it is over. */
+function checkOnce(t: Test, daemon: RunningDaemon, told: readonly Told[]): void {
+  // What was answered with 503 was told again.
+  const brought = told.slice(1).flatMap(({ alerts }) => alerts);
+  for (const wanted of ['backlog_age', 'breaker_open', 'dlq_full']) {
+    for (const how of ['fired', 'cleared']) {
+      t.equal(daemon.log.filter(alert(wanted, how)).length, 1, `${wanted} ${how} once`);
+      const said = brought.filter(({ name, state }) => name === wanted && state === how);
+      t.equal(said.length, 1, `the webhook is told once that ${wanted} ${how}`);
+    }
+  }
+}
+
+t.test('an outage is told before anybody is refused, once, in every place, and once that it is over', async (t) => {
+  const hook = await webhook(t);
+  const rig = await Rig.start(t);
+  const got = join(rig.directory, 'got');
+  const place = join(rig.directory, 'notify.sock');
+  const manager = noReceiver === false ? await ServiceManagerDouble.start(t, place) : undefined;
+  const hangs = ['/bin/sh', '-c', 'cat >> "$1"; exec sleep 1000', 'sh', got];
+  const environment = manager === undefined ? {} : { NOTIFY_SOCKET: place };
+  const daemon = await rig.daemon('', configuration(hangs, hook.url), { environment });
+  const isActive = ({ state }: { readonly state: string }): boolean => state === 'active';
+  t.strictSame((await daemon.status()).alerts.filter(isActive), [], 'all is quiet');
+
+  await rig.simulator.faults({ refuse: true });
+  const beganMs = Date.now();
+  const { firstRefusalMs, slowestMs } = await sendUntilRefused(daemon.socket);
+  await checkTold(t, daemon, beganMs, firstRefusalMs);
   t.ok(slowestMs < 1_000, `a command that hangs delays no sender: ${slowestMs} ms at most`);
   const hung = await daemon.line(({ kind, code }) => kind === 'error' && code === 'alert_command');
   t.match(hung.msg, /did not end within 3000 ms and was killed/);
-  t.ok(atMs(hung) > atMs(old), 'and the alerts did not wait for it');
-  const document = JSON.parse(readFileSync(got, 'utf8').split('\n')[0] as string) as Told;
-  t.match(document.alerts[0], { state: 'fired', stream: 'orders' });
-  const first = await daemon.line(({ kind, code }) => kind === 'error' && code === 'alert_webhook');
-  t.match(first.msg, /answered with status 503/);
+  const [first] = (JSON.parse(readFileSync(got, 'utf8').split('\n')[0] as string) as Told).alerts;
+  t.match(first, { state: 'fired', stream: 'orders' }, 'the command is told as well');
+  const failed = await daemon.line(({ kind, code }) => kind === 'error' && code === 'alert_webhook');
+  t.match(failed.msg, /answered with status 503/);
   t.notMatch(JSON.stringify(daemon.log), 'secret-path');
-
-  await rig.simulator.faults({});
-  const over = await daemon.line(alert('backlog_age', 'cleared'));
-  await daemon.line(alert('breaker_open', 'cleared'));
-  await daemon.line(alert('dlq_full', 'cleared'));
-  t.ok((over['tookMs'] as number) > 1_000);
-  await until(
-    async () => daemon.log.length,
-    () =>
-      hook.told
-        .slice(1)
-        .some((one) => one.alerts.some(({ name, state }) => name === 'dlq_full' && state === 'cleared')),
-  );
-  for (const name of ['backlog_age', 'breaker_open', 'dlq_full']) {
-    for (const state of ['fired', 'cleared']) {
-      t.equal(daemon.log.filter(alert(name, state)).length, 1, `${name} ${state} once`);
-      // What was answered with 503 is told again.
-      const brought = hook.told
-        .slice(1)
-        .flatMap((one) => one.alerts.filter((each) => each.name === name && each.state === state));
-      t.equal(brought.length, 1, `the webhook is told once that ${name} ${state}`);
-    }
+  if (manager !== undefined) {
+    await until(
+      async () => manager.notices.map(({ lines }) => lines.get('STATUS') ?? ''),
+      (lines) => lines.some((line) => /^alerts: .*dlq_full.*; in .*breakers open: orders$/.test(line)),
+    );
   }
 
-  // A reload: another threshold takes hold, the others keep their state.
+  await rig.simulator.faults({});
+  for (const name of ['backlog_age', 'breaker_open', 'dlq_full']) await daemon.line(alert(name, 'cleared'));
+  const brought = async (): Promise<string[]> =>
+    hook.told
+      .slice(1)
+      .flatMap(({ alerts }) => alerts.filter(({ state }) => state === 'cleared').map(({ name }) => name));
+  await until(brought, (names) => ['backlog_age', 'breaker_open', 'dlq_full'].every((name) => names.includes(name)));
+  checkOnce(t, daemon, hook.told);
+
   const file = join(rig.directory, 'spillway.toml');
-  writeFileSync(
-    file,
-    `${readFileSync(file, 'utf8').replace('name = "disk_free"\nenabled = false', 'name = "disk_free"\nthreshold = "8000GiB"')}`,
+  const changed = readFileSync(file, 'utf8').replace(
+    '"disk_free"\nenabled = false',
+    '"disk_free"\nthreshold = "8000GiB"',
   );
+  writeFileSync(file, changed);
   daemon.process.kill('SIGHUP');
-  t.strictSame((await daemon.line(({ kind, msg }) => kind === 'config' && msg.startsWith('reloaded')))['changed'], [
-    'alert disk_free: new',
-  ]);
+  await daemon.line(({ kind, msg }) => kind === 'config' && msg === 'reloaded: alert disk_free: new');
   await daemon.line(alert('disk_free', 'fired'));
   const stopMs = performance.now();
-  await client.close();
   t.equal(await daemon.stop(), 0);
   t.ok(performance.now() - stopMs < 10_000, 'a command under way does not hold up the stop');
 });
