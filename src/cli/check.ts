@@ -109,9 +109,9 @@ function summary(config: Config): string {
   ].join('\n');
 }
 
-function told({ command, webhook }: Config['notify']): string {
+function told({ command: program, webhook }: Config['notify']): string {
   const hook = webhook === undefined ? [] : [`a webhook at ${new URL(webhook).host}`];
-  return ['the log', ...(command === undefined ? [] : [command[0]]), ...hook].join(', ');
+  return ['the log', ...(program === undefined ? [] : [program[0]]), ...hook].join(', ');
 }
 
 function place(listener: ListenConfig): string {

@@ -165,8 +165,8 @@ export const journalOptions = {
 export const alertOptions = {
   name: { name: 'name', kind: 'string', required: true, pattern: '^[a-z][a-z0-9_]{0,63}$', form: '1 to 64 of a-z 0-9 _, first a letter',
     about: 'What log and status call it; of an alert that is there unasked: what follows changes that one.' },
-  measure: { name: 'measure', kind: 'choice', choices: measureNames, reload: true,
-    about: 'What it watches; the section "Alerts" says what each is. Needed, unless the alert is there unasked.' },
+  measure: { name: 'measure', kind: 'choice', choices: measureNames, form: 'a measure of the section "Alerts"', reload: true,
+    about: 'What it watches. Needed, unless the alert is there unasked.' },
   stream: { name: 'stream', kind: 'string', pattern: '^([a-zA-Z0-9_.-]{1,128}|[*])$', form: 'the name of a [[stream]], or "*" for each of them', reload: true,
     about: 'Stream that it watches; "*": each for itself; absent: all together, or as it is unasked.' },
   threshold: { name: 'threshold', kind: 'quantity', reload: true,

@@ -27,7 +27,10 @@ function courier(tries: number, intervalMs = 5_000) {
   const settle = async (how: 'resolve' | 'reject'): Promise<void> => {
     const all = answers;
     answers = [];
-    for (const { resolve, reject } of all) how === 'resolve' ? resolve() : reject(new Error('no'));
+    for (const { resolve, reject } of all) {
+      if (how === 'resolve') resolve();
+      else reject(new Error('no'));
+    }
     await new Promise((resolve) => setImmediate(resolve));
   };
   /** Lets time pass to the next timer; false: there is none. */
@@ -116,4 +119,8 @@ t.test('one that is closed brings nothing more, whatever becomes of what is unde
   t.notOk(pass());
   t.equal(sent.length, 1);
   t.strictSame(said, []);
+  const waiting = courier(3);
+  waiting.offer(0, 1);
+  waiting.courier.close();
+  t.notOk(waiting.pass(), 'nor what was due');
 });

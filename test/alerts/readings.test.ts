@@ -94,8 +94,10 @@ t.test('rates are those of thirty seconds, and none of less than ten requests', 
   t.equal(readings.value('record_throttle_rate', 0), 0.005);
   t.equal(readings.value('request_error_rate', undefined), 0.2, 'all together');
   t.equal(readings.value('request_error_rate', 1), undefined);
-  const few = after(60, (s) => ({ streams: [{ requests: [0, Math.min(9, s), 0, 0, 0, 0] }] }));
-  t.equal(few.value('request_error_rate', 0), undefined);
+  const failing = (seconds: number): Readings =>
+    after(seconds, (s) => ({ streams: [{ requests: [0, Math.floor(s), 0, 0, 0, 0] }] }));
+  t.equal(failing(9).value('request_error_rate', 0), undefined);
+  t.equal(failing(10).value('request_error_rate', 0), 1);
 });
 
 t.test('restarts and drops are those of five minutes', async (t) => {

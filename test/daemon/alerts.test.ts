@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { connect } from '../../src/client/client.ts';
-import { noReceiver, ServiceManagerDouble } from '../systemd/service-manager.ts';
+import { type Notice, noReceiver, ServiceManagerDouble } from '../systemd/service-manager.ts';
 import { type LogLine, Rig, type RunningDaemon, until } from './running.ts';
 
 interface Told {
@@ -54,6 +54,9 @@ clear_for = "1s"
 name = "dlq_full"
 clear_for = "1s"
 [[alert]]
+name = "time_to_full"
+for = "0"
+[[alert]]
 name = "disk_free"
 enabled = false
 [[alert]]
@@ -81,7 +84,7 @@ async function sendUntilRefused(path: string): Promise<{ firstRefusalMs: number;
   };
   const client = await connect({ path, onRefusal });
   for (let id = 0; firstRefusalMs === Number.POSITIVE_INFINITY; id++) {
-    client.send(`key ${id}`, Buffer.alloc(20_000, `${id} `));
+    client.send(`key ${id}`, Buffer.alloc(12_000, `${id} `));
     const startMs = performance.now();
     await client.flush();
     slowestMs = Math.max(slowestMs, performance.now() - startMs);
@@ -96,6 +99,7 @@ async function checkTold(t: Test, daemon: RunningDaemon, beganMs: number, firstR
   const old = await daemon.line(alert('backlog_age', 'fired'));
   t.ok(atMs(old) - beganMs <= 2_000, `told ${atMs(old) - beganMs} ms after the first event, at a threshold of 1 s`);
   t.ok(atMs(old) < firstRefusalMs, 'before anybody was refused');
+  t.ok(atMs(await daemon.line(alert('time_to_full', 'fired'))) < firstRefusalMs, 'as that it would come to this');
   const { value } = old as { value?: number };
   t.match(old, { stream: 'orders', threshold: 1_000, level: 'warn', hint: /runbook#alert-backlog_age/ });
   t.ok(value !== undefined && value > 1_000 && value < 2_100, `${value}`);
@@ -138,22 +142,26 @@ t.test('an outage is told before anybody is refused, once, in every place, and o
   t.strictSame((await daemon.status()).alerts.filter(isActive), [], 'all is quiet');
 
   await rig.simulator.faults({ refuse: true });
-  const beganMs = Date.now();
+  const [beganMs, startMs] = [Date.now(), performance.now()];
   const { firstRefusalMs, slowestMs } = await sendUntilRefused(daemon.socket);
   await checkTold(t, daemon, beganMs, firstRefusalMs);
   t.ok(slowestMs < 1_000, `a command that hangs delays no sender: ${slowestMs} ms at most`);
   const hung = await daemon.line(({ kind, code }) => kind === 'error' && code === 'alert_command');
   t.match(hung.msg, /did not end within 3000 ms and was killed/);
-  const [first] = (JSON.parse(readFileSync(got, 'utf8').split('\n')[0] as string) as Told).alerts;
-  t.match(first, { state: 'fired', stream: 'orders' }, 'the command is told as well');
+  const [word] = (JSON.parse(readFileSync(got, 'utf8').split('\n')[0] as string) as Told).alerts;
+  t.match(word, { state: 'fired', stream: 'orders' }, 'the command is told as well');
   const failed = await daemon.line(({ kind, code }) => kind === 'error' && code === 'alert_webhook');
   t.match(failed.msg, /answered with status 503/);
   t.notMatch(JSON.stringify(daemon.log), 'secret-path');
   if (manager !== undefined) {
+    const status = ({ lines }: Notice): string => lines.get('STATUS') ?? '';
+    const shown = /^alerts: .*dlq_full.*; in .*breakers open: orders$/;
     await until(
-      async () => manager.notices.map(({ lines }) => lines.get('STATUS') ?? ''),
-      (lines) => lines.some((line) => /^alerts: .*dlq_full.*; in .*breakers open: orders$/.test(line)),
+      async () => manager.notices.map(status),
+      (all) => all.some((line) => shown.test(line)),
     );
+    const first = manager.notices.find((notice) => status(notice).startsWith('alerts: '));
+    t.ok((first?.atMs ?? 0) - startMs < 5_000, 'the service manager is told when an alert fires, and not later');
   }
 
   await rig.simulator.faults({});
