@@ -48,6 +48,10 @@ export interface StreamStatus {
     readonly failed: number;
     readonly again: number;
     readonly probes: number;
+    readonly recordsFailed: number;
+    /** Of the failed requests and records: there were too many, or no room for them. */
+    readonly throttled: number;
+    readonly recordsThrottled: number;
   };
   readonly dlq: { readonly spilled: number; readonly dead: number; readonly bytes: number };
 }
