@@ -84,9 +84,9 @@ function headLines({ atMs, pid, version, status, rates }: Sample, columns: numbe
   ]; // biome-ignore format: a line each
 }
 
-function outlook({ timeToFullMs, timeToDrainMs }: Backlog): string {
-  if (timeToFullMs !== undefined) return `, full in ${duration(timeToFullMs)}`;
-  return timeToDrainMs === undefined ? '' : `, drained in ${duration(timeToDrainMs)}`;
+function outlook({ toFullMs, toDrainMs }: Backlog): string {
+  if (toFullMs !== undefined) return `, full in ${duration(toFullMs)}`;
+  return toDrainMs === undefined ? '' : `, drained in ${duration(toDrainMs)}`;
 }
 
 function alertLines(alerts: readonly ActiveAlert[], atMs: number): Line[] {

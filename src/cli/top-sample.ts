@@ -9,8 +9,8 @@ export interface Backlog {
   readonly events: number;
   readonly bytes: number;
   readonly oldestMs: number;
-  readonly timeToFullMs?: number;
-  readonly timeToDrainMs?: number;
+  readonly toFullMs?: number;
+  readonly toDrainMs?: number;
 }
 
 export interface StreamStatus {

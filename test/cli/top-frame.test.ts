@@ -38,7 +38,7 @@ function statusOf({ streams = 2, lanes = 1, accepted = 0, uptimeMs = 60_000, ale
     state: 'ready',
     uptimeMs,
     ledger: ledgerOf(accepted),
-    backlog: { ...backlog, timeToDrainMs: 90_000 },
+    backlog: { ...backlog, toDrainMs: 90_000 },
     streams: Object.fromEntries(Array.from({ length: streams }, (_, i) => [`stream${i}`, stream])),
     lanes: Array.from({ length: lanes }, (_, lane) => ({
       lane, breaker: 'closed', ringBytes: 512, ringCapacity: 1_024, oldestMs: 1,
