@@ -135,7 +135,7 @@ t.test('an outage is told before anybody is refused, once, in every place, and o
   const got = join(rig.directory, 'got');
   const place = join(rig.directory, 'notify.sock');
   const manager = noReceiver === false ? await ServiceManagerDouble.start(t, place) : undefined;
-  const hangs = ['/bin/sh', '-c', 'cat >> "$1"; exec sleep 1000', 'sh', got];
+  const hangs = ['/bin/sh', '-c', 'cat >> "$1"; exec sleep 60', 'sh', got];
   const environment = manager === undefined ? {} : { NOTIFY_SOCKET: place };
   const daemon = await rig.daemon('', configuration(hangs, hook.url), { environment });
   const isActive = ({ state }: { readonly state: string }): boolean => state === 'active';
