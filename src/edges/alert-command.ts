@@ -40,9 +40,12 @@ export class AlertCommand {
       } catch (error) {
         return fail(`cannot be started (${codeOf(error)})`);
       }
-      const output = new Output(child, () => this.#end?.(`wrote more than ${commandOutputBytesMax} bytes`));
+      const output = new Output(child, () => finish(`wrote more than ${commandOutputBytesMax} bytes`));
+      let isOver = false;
       const finish = (how: string | undefined): void => {
-        if (this.#end === undefined) return;
+        // The end of one that was killed is heard of when the next may have begun.
+        if (isOver) return;
+        isOver = true;
         this.#end = undefined;
         clearTimeout(timer);
         killGroup(child);

@@ -51,7 +51,7 @@ t.test('one that does not read its stdin is none the worse for it', async (t) =>
 t.test('one that hangs is killed after its time, with what it has started', async (t) => {
   const file = join(directory, 'pid');
   const startMs = performance.now();
-  await t.rejects(shell('sleep 1000 & echo $! > "$1"; sleep 1000', 300, file).run('x'), {
+  await t.rejects(shell('sleep 60 & echo $! > "$1"; sleep 60', 300, file).run('x'), {
     message: /did not end within 300 ms and was killed/,
   });
   t.ok(performance.now() - startMs < 10_000);
@@ -65,13 +65,25 @@ t.test('one that hangs is killed after its time, with what it has started', asyn
   );
 });
 
+t.test('the end of one that was killed is not taken for that of the next', async (t) => {
+  const file = join(directory, 'pids');
+  const command = shell('echo $$ >> "$1"; exec sleep 60', 300, file);
+  for (let run = 0; run < 3; run++) await t.rejects(command.run('x'), { message: /did not end within 300 ms/ });
+  const pids = readFileSync(file, 'utf8').trim().split('\n').map(Number);
+  t.equal(pids.length, 3);
+  await until(
+    async () => pids.filter(isAlive),
+    (alive) => alive.length === 0,
+  );
+});
+
 t.test('one that writes without end is killed', async (t) => {
   await t.rejects(shell('yes').run('x'), { message: /wrote more than 65536 bytes: y/ });
 });
 
 t.test('when nobody waits for it any more it is killed', async (t) => {
   const file = join(directory, 'started');
-  const command = shell('echo $$ > "$1"; sleep 1000', 60_000, file);
+  const command = shell('echo $$ > "$1"; sleep 60', 60_000, file);
   const run = command.run('x');
   await until(async () => existsSync(file) && readFileSync(file, 'utf8').endsWith('\n'), Boolean);
   command.close();
