@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import type { AlertStatus } from '../src/alerts/alerts.ts';
 import type { DlqCondition } from '../src/dlq/condition.ts';
 import type { Ledger } from '../src/observe/ledger.ts';
 
@@ -15,6 +16,7 @@ const readyMsMax = 30_000;
 
 /** The parts of `GET /v1/status` that are looked at here. */
 export interface Status {
+  readonly alerts: readonly AlertStatus[];
   readonly ledger: Ledger;
   readonly backlog: { readonly events: number; readonly bytes: number; readonly oldestMs: number };
   readonly journal: {
@@ -47,6 +49,10 @@ export interface StreamStatus {
     readonly failed: number;
     readonly again: number;
     readonly probes: number;
+    readonly recordsFailed: number;
+    /** Of the failed requests and records: there were too many, or no room for them. */
+    readonly throttled: number;
+    readonly recordsThrottled: number;
   };
   readonly dlq: { readonly spilled: number; readonly dead: number; readonly bytes: number };
 }

@@ -70,6 +70,9 @@ export const streamsMax = 256;
 /** Listeners of one daemon. Each costs a socket and, for its connections, the memory of `connections_max`. */
 export const listenersMax = 64;
 
+/** Alerts that a configuration may add or change. Each is stepped four times a second, for each stream where it says so. */
+export const alertsMax = 100;
+
 /**
  * Bytes of a unix socket's path: `sun_path` of unix(7) has 108, one of them for the closing zero. More: the kernel would bind a
  * cut-off path or refuse.

@@ -74,8 +74,9 @@ async function reportLive(config: Config, { json, timeout }: Flags): Promise<voi
   else throw failure;
 }
 
-/** The URL of a proxy may hold a password, which is nobody's business who reads a report. */
+/** The URL of a proxy may hold a password, that of a webhook a secret in its path: nobody's business who reads a report. */
 function withoutPassword(key: string, value: unknown): unknown {
+  if (key === 'webhook' && typeof value === 'string') return `${new URL(value).protocol}//${new URL(value).host}/...`;
   return key === 'proxy' && typeof value === 'string' ? value.replace(/:[^:@/]*@/, ':...@') : value;
 }
 
@@ -104,7 +105,13 @@ function summary(config: Config): string {
     `state     ${stateDir}, DLQ up to ${formatSize(config.dlq.maxBytes)}${isEncrypted}, drained within ${formatDuration(drainTimeoutMs)}`,
     ...streams,
     ...config.listeners.map((listener) => `listener  ${place(listener)}, stream ${listener.stream ?? '(as sent)'}`),
+    `alerts    ${config.alerts.map(({ name }) => name).join(', ') || 'none'}; told to ${told(config.notify)}`,
   ].join('\n');
+}
+
+function told({ command: program, webhook }: Config['notify']): string {
+  const hook = webhook === undefined ? [] : [`a webhook at ${new URL(webhook).host}`];
+  return ['the log', ...(program === undefined ? [] : [program[0]]), ...hook].join(', ');
 }
 
 function place(listener: ListenConfig): string {

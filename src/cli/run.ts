@@ -16,6 +16,7 @@ import { loadNamed } from '../daemon/load.ts';
 import { mistakeLine } from '../daemon/mistakes.ts';
 import type { ServiceNotices } from '../daemon/service-notices.ts';
 import { systemClock } from '../edges/clock.ts';
+import { hostName } from '../edges/host.ts';
 import { takeInheritedSockets } from '../edges/inherited-sockets.ts';
 import { systemRandom } from '../edges/random.ts';
 import { openServiceManager, type ServiceManager } from '../edges/service-manager.ts';
@@ -85,6 +86,7 @@ async function runDaemon(options: RunOptions, embeddedStateDir: string | undefin
     clock: systemClock,
     random: systemRandom,
     version,
+    host: hostName(),
     processStartMs: performance.timeOrigin,
     ...(simulator === undefined ? {} : { credentials: { accessKeyId: 'embedded', secretAccessKey: 'embedded' } }),
   });
@@ -176,6 +178,7 @@ async function openNotices(
       manager,
       nowMs: () => systemClock.nowMs(),
       overview: () => daemon.overview(),
+      alerts: () => daemon.activeAlerts,
       isWell: () => daemon.isWell,
       onWell: (isWell) => {
         const fields = { code: 'lane_stuck', retryable: true };

@@ -5,8 +5,13 @@
  * Where rows are short, latencies go down to two, then lanes, then streams are shown in part, and the last line of each says how many
  * are not.
  */
+
+import { quantityText } from '../alerts/alert-text.ts';
+import type { AlertStatus } from '../alerts/alerts.ts';
+import { measureOf } from '../alerts/measures.ts';
+import type { Backlog, LaneStatus, Status } from '../daemon/status.ts';
 import { plain, size } from './dlq-text.ts';
-import type { ActiveAlert, Backlog, History, LaneStatus, Sample, StatusDocument } from './top-sample.ts';
+import type { History, Sample } from './top-sample.ts';
 import { bar, count, duration, microseconds, sparkline } from './top-text.ts';
 
 export type Tone = 'bad' | 'warning' | 'good' | 'head' | 'faint';
@@ -30,7 +35,7 @@ const sparkLabel = 10;
 
 export function frame(sample: Sample, history: History, { columns, rows, isAscii }: FrameSize): Line[] {
   const { status } = sample;
-  const alerts = alertLines(status.alerts ?? [], sample.atMs);
+  const alerts = alertLines(status.alerts, sample.atMs);
   const head = [...headLines(sample, columns), ...alerts];
   const spark = sparkLines(history, columns, isAscii);
   const streams = streamRows(sample);
@@ -63,9 +68,9 @@ function fitting(length: number, room: number): number {
   return length <= room ? length : Math.max(0, room - 1);
 }
 
-function headLines({ atMs, pid, version, status, rates }: Sample, columns: number): Line[] {
+function headLines({ atMs, pid, status, rates }: Sample, columns: number): Line[] {
   const { ledger, backlog, streams } = status;
-  const name = `spillway${version === undefined ? '' : ` ${version}`}`;
+  const name = `spillway ${status.version}`;
   const state = { tone: status.state === 'ready' ? ('good' as const) : ('warning' as const), text: status.state };
   const rest = `  up ${duration(status.uptimeMs)}${pid === undefined ? '' : `  pid ${pid}`}`;
   const time = new Date(atMs).toISOString().slice(11, 19);
@@ -84,12 +89,12 @@ function headLines({ atMs, pid, version, status, rates }: Sample, columns: numbe
   ]; // biome-ignore format: a line each
 }
 
-function outlook({ timeToFullMs, timeToDrainMs }: Backlog): string {
-  if (timeToFullMs !== undefined) return `, full in ${duration(timeToFullMs)}`;
-  return timeToDrainMs === undefined ? '' : `, drained in ${duration(timeToDrainMs)}`;
+function outlook({ toFullMs, toDrainMs }: Backlog): string {
+  if (toFullMs !== undefined) return `, full in ${duration(toFullMs)}`;
+  return toDrainMs === undefined ? '' : `, drained in ${duration(toDrainMs)}`;
 }
 
-function alertLines(alerts: readonly ActiveAlert[], atMs: number): Line[] {
+function alertLines(alerts: readonly AlertStatus[], atMs: number): Line[] {
   const active = alerts.filter(({ state }) => state === 'active');
   const shown = active.slice(0, active.length > alertsMost ? alertsMost - 1 : alertsMost);
   const lines: Line[] = shown.map((alert) => [{ tone: 'bad', text: alertText(alert, atMs) }]);
@@ -97,15 +102,12 @@ function alertLines(alerts: readonly ActiveAlert[], atMs: number): Line[] {
   return lines;
 }
 
-function alertText({ name, stream, value, threshold, since }: ActiveAlert, atMs: number): string {
+function alertText({ name, measure, stream, value, threshold, since }: AlertStatus, atMs: number): string {
+  const { unit } = measureOf(measure);
   const forMs = since === undefined ? undefined : atMs - Date.parse(since);
   const where = stream === undefined ? '' : ` of ${plain(stream)}`;
-  const level = value === undefined ? '' : `: ${number(value)}, threshold ${number(threshold)}`;
+  const level = value === undefined ? '' : `: ${quantityText(value, unit)}, threshold ${quantityText(threshold, unit)}`;
   return `ALERT ${name}${where}${level}${forMs === undefined ? '' : `, for ${duration(Math.max(0, forMs))}`}`;
-}
-
-function number(value: number): string {
-  return (Math.round(1_000 * value) / 1_000).toLocaleString('en-US');
 }
 
 function sparkLines({ delivered, oldestMs }: History, columns: number, isAscii: boolean): Line[] {
@@ -128,7 +130,7 @@ function streamRows({ status, streamRates }: Sample): Row[] {
   return Object.entries(status.streams).map(([name, { backlog, breaker, dlq, ledger }]) => {
     const rates = streamRates[name];
     const rate = (term: 'accepted' | 'refused' | 'delivered'): string =>
-      rates === undefined ? `${count(ledger[term])}` : count(rates[term]);
+      rates === undefined ? count(ledger[term]) : count(rates[term]);
     return [
       plain(name),
       rate('accepted'),
@@ -155,7 +157,7 @@ function laneRow({ lane, ringBytes, ringCapacity, oldestMs, breaker }: LaneStatu
   ]; // biome-ignore format: a cell each
 }
 
-function latencyRows({ latency }: StatusDocument): Row[] {
+function latencyRows({ latency }: Status): Row[] {
   return histograms.flatMap((name) => {
     const values = latency[name];
     if (values === undefined) return [];

@@ -8,7 +8,7 @@ import { requireConfig } from '../daemon/config.ts';
 import { askDaemon } from '../daemon/control-client.ts';
 import { controlPath } from '../daemon/control-messages.ts';
 import { loadNamed } from '../daemon/load.ts';
-import type { StatusDocument } from './top-sample.ts';
+import type { Status } from '../daemon/status.ts';
 
 export interface SourceFlags {
   readonly config?: string;
@@ -19,14 +19,13 @@ export interface SourceFlags {
 export interface Answer {
   /** Undefined where HTTP was asked, which does not say. */
   readonly pid: number | undefined;
-  readonly version: string | undefined;
-  readonly status: StatusDocument;
+  readonly status: Status;
 }
 
 export interface Source {
   /** As people know it. */
   readonly name: string;
-  /** Rejects with `daemon_silent` when nobody answers, `denied` when this user may not ask; both say what to do. */
+  /** Rejects with `daemon_silent` when nobody answers, `no_permission` when this user may not ask; both say what to do. */
   ask(): Promise<Answer>;
 }
 
@@ -67,7 +66,7 @@ function controlSource(stateDir: string): Source {
         const { replies } = await askDaemon(path, { ask: 'status' }, answerMsMax);
         for await (const reply of replies) {
           if (reply.reply !== 'status') continue;
-          return { pid: reply.pid, version: reply.version, status: reply.status as StatusDocument };
+          return { pid: reply.pid, status: reply.status };
         }
         throw new SpillwayError('daemon_gone', 'the daemon ended before it had answered');
       } catch (error) {
@@ -80,9 +79,13 @@ function controlSource(stateDir: string): Source {
 function silent(path: string, cause: unknown): SpillwayError {
   const { code, message } = toPlainError(cause);
   if (code === 'EACCES' || code === 'EPERM') {
-    return new SpillwayError('denied', `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`, {
-      cause,
-    });
+    return new SpillwayError(
+      'no_permission',
+      `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`,
+      {
+        cause,
+      },
+    );
   }
   const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'nobody listens there' : message;
   return new SpillwayError(
@@ -106,7 +109,7 @@ function httpSource(to: string): Source {
         const { message } = toPlainError(error instanceof Error ? (error.cause ?? error) : error);
         throw new SpillwayError('daemon_silent', `no daemon answers on ${url.href}: ${message}`, { cause: error });
       }
-      return { pid: undefined, version: undefined, status: documentOf(url, text) };
+      return { pid: undefined, status: documentOf(url, text) };
     },
   };
 }
@@ -117,10 +120,10 @@ function urlOf(to: string): URL {
   throw new SpillwayError('usage', `--to ${to}: give the address of an HTTP listener, such as http://127.0.0.1:7070`);
 }
 
-function documentOf(url: URL, text: string): StatusDocument {
+function documentOf(url: URL, text: string): Status {
   try {
-    const status = JSON.parse(text) as Partial<StatusDocument>;
-    if (status.ledger !== undefined && status.streams !== undefined) return status as StatusDocument;
+    const status = JSON.parse(text) as Partial<Status>;
+    if (status.ledger !== undefined && status.streams !== undefined) return status as Status;
   } catch {
     // The same as another document.
   }

@@ -62,12 +62,12 @@ async function once(source: Source, { interval, json }: Flags): Promise<void> {
 /** Until the user ends it. A first look that fails is an error; later ones are waited for. */
 async function watch(source: Source, { interval, json }: Flags): Promise<void> {
   const history = new History(historyLength);
-  let isOver = false;
+  const ending = { asked: false };
   let wake = (): void => {};
   let last: Sample | undefined;
   let trouble: string | undefined;
   const end = (): void => {
-    isOver = true;
+    ending.asked = true;
     wake();
   };
   const draw = (): void => {
@@ -76,7 +76,7 @@ async function watch(source: Source, { interval, json }: Flags): Promise<void> {
   const screen = new TopScreen(process.stdout, process.env, json !== true, { onEnd: end, onResize: draw });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
   try {
-    while (!isOver) {
+    while (!ending.asked) {
       try {
         last = sampleOf(await source.ask(), systemClock.nowMs(), last);
         history.add(last);
@@ -85,11 +85,11 @@ async function watch(source: Source, { interval, json }: Flags): Promise<void> {
         if (last === undefined || !isPassing(error)) throw error;
         trouble = toPlainError(error).message;
       }
-      if (isOver) break;
-      if (screen.isLive && last !== undefined) screen.open();
-      if (json === true && trouble === undefined) printJson(last as Sample);
-      else if (json === true) process.stderr.write(`spillway: ${trouble}\n`);
-      else draw();
+      if (ending.asked) break;
+      screen.open();
+      if (json !== true) draw();
+      else if (trouble === undefined) printJson(last);
+      else process.stderr.write(`spillway: ${trouble}\n`);
       await new Promise<void>((resolve) => {
         wake = resolve;
         setTimeout(resolve, interval);
@@ -115,9 +115,9 @@ function troubleLine(trouble: string | undefined): Line[] {
   return trouble === undefined ? [] : [[{ tone: 'bad', text: `waiting for the daemon: ${trouble}` }]];
 }
 
-function printJson({ atMs, pid, version, status, rates, streamRates }: Sample): void {
+function printJson({ atMs, pid, status, rates, streamRates }: Sample): void {
   const at = new Date(atMs).toISOString();
-  process.stdout.write(`${JSON.stringify({ at, pid, version, rates, streamRates, status })}\n`);
+  process.stdout.write(`${JSON.stringify({ at, pid, rates, streamRates, status })}\n`);
 }
 
 function intervalOf(text: string): number {

@@ -6,16 +6,18 @@
  * daemon (measured: `node -e "import('zod')"` with process.cpuUsage and memoryUsage around it). zod builds the JSON Schema
  * where one is asked for (daemon/schema.ts), and a test holds the two against each other.
  */
+import type { AlertRule } from '../alerts/rules.ts';
 import { assert, unreachable } from '../base/assert.ts';
 import { formatSize } from '../base/units.ts';
+import { alertRules } from './alert-config.ts';
 import { arnParts, crossChecks } from './cross-checks.ts';
 import { memoryOf } from './demand.ts';
-import type { Address } from './kinds.ts';
 import { chosenLanes } from './lanes.ts';
 import { configError, type Mistake } from './mistakes.ts';
 import type { SectionName, SectionValues } from './options.ts';
 import { readTable, type Table } from './tables.ts';
 import { type ConfigSource, readWritten } from './written.ts';
+import type { Address } from './written-forms.ts';
 
 /** `lanes` is at least 1 here: 0 has been replaced by the choice for this machine. */
 export type DaemonConfig = SectionValues<'daemon'>;
@@ -23,6 +25,7 @@ export type BreakerConfig = SectionValues<'breaker'>;
 export type DlqConfig = SectionValues<'dlq'>;
 export type JournalConfig = SectionValues<'journal'>;
 export type LogConfig = SectionValues<'log'>;
+export type NotifyConfig = SectionValues<'notify'>;
 
 export interface StreamConfig extends Omit<SectionValues<'stream'>, 'region' | 'streamName'> {
   readonly region: string;
@@ -66,6 +69,9 @@ export interface Config {
   readonly dlq: DlqConfig;
   readonly journal: JournalConfig;
   readonly log: LogConfig;
+  /** All that are watched: those that are there unasked, as the tables change them, and those of the tables. */
+  readonly alerts: readonly AlertRule[];
+  readonly notify: NotifyConfig;
 }
 
 export type LoadedConfig =
@@ -87,6 +93,8 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     breaker: one('breaker'),
     dlq: one('dlq'),
     log: one('log'),
+    alerts: all('alert'),
+    notify: one('notify'),
     regionVariable: source.environment['AWS_REGION'] ?? source.environment['AWS_DEFAULT_REGION'],
   };
   const journal = one('journal');
@@ -104,6 +112,8 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     dlq: complete(tables.dlq),
     journal: complete(journal),
     log: complete(tables.log),
+    alerts: alertRules(tables.alerts.map(complete)),
+    notify: complete(tables.notify),
   };
   const withLanes = (lanes: number): Config => ({ ...asked, daemon: { ...asked.daemon, lanes } });
   const lanes = asked.daemon.lanes || chosenLanes(source.cores, (count) => memoryOf(withLanes(count)).ringBytes);

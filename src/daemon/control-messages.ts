@@ -13,6 +13,7 @@
 import { join } from 'node:path';
 import type { WorkCounts } from '../dlq/dead-letters.ts';
 import type { Filter } from '../dlq/filter.ts';
+import type { Status } from './status.ts';
 
 /** In the state directory, so that the user who may read the DLQ may talk to its daemon. */
 export function controlPath(stateDir: string): string {
@@ -50,8 +51,7 @@ export interface Facts {
 export interface StatusReply {
   readonly reply: 'status';
   readonly pid: number;
-  readonly version: string;
-  readonly status: object;
+  readonly status: Status;
 }
 
 export type Reply =

@@ -8,6 +8,7 @@ import type { Work, WorkCounts } from '../dlq/dead-letters.ts';
 import { filterOf } from '../dlq/filter.ts';
 import type { Ask, Facts, Reply } from './control-messages.ts';
 import { type Asker, type ControlFiles, ControlSocket, type Listener } from './control-socket.ts';
+import type { Status } from './status.ts';
 
 /** Progress is told at most this often. */
 const progressMs = 100;
@@ -16,8 +17,7 @@ export interface ControlParts {
   readonly path: string;
   readonly files: ControlFiles;
   readonly pid: number;
-  readonly version: string;
-  readonly status: () => object;
+  readonly status: () => Status;
   readonly streams: readonly string[];
   readonly openSegments: () => readonly string[];
   readonly run: (work: Work) => Promise<WorkCounts>;
@@ -81,9 +81,9 @@ export class Control {
 
   async #do(text: string, tell: (reply: Reply) => void, isStopped: () => boolean): Promise<void> {
     const ask = askOf(text);
-    const { nowMs, onGone, run, pid, version, status } = this.#parts;
+    const { nowMs, onGone, run, pid, status } = this.#parts;
     if (ask.ask === 'facts') return tell(this.#facts());
-    if (ask.ask === 'status') return tell({ reply: 'status', pid, version, status: status() });
+    if (ask.ask === 'status') return tell({ reply: 'status', pid, status: status() });
     let toldMs = 0;
     const counts = await run({
       filter: ask.filter,

@@ -4,6 +4,7 @@
  */
 import { unixPathBytesMax } from '../base/limits.ts';
 import { formatSize } from '../base/units.ts';
+import { checkAlert, checkNotify } from './alert-config.ts';
 import type { Mistake } from './mistakes.ts';
 import { optionsOf } from './options.ts';
 import type { Table } from './tables.ts';
@@ -16,6 +17,8 @@ export interface Tables {
   readonly breaker: Table<'breaker'>;
   readonly dlq: Table<'dlq'>;
   readonly log: Table<'log'>;
+  readonly alerts: readonly Table<'alert'>[];
+  readonly notify: Table<'notify'>;
   readonly regionVariable: string | undefined;
 }
 
@@ -23,7 +26,7 @@ export interface Tables {
 const segmentRoomBytes = 4096;
 
 export function crossChecks(tables: Tables): Mistake[] {
-  const { file, streams, listeners, breaker, dlq, log } = tables;
+  const { file, streams, listeners, breaker, dlq, log, alerts, notify } = tables;
   const mistakes: Mistake[] = [];
   if (streams.length === 0) mistakes.push({ place: file, key: 'stream', cure: 'no destination: write a [[stream]]' });
   if (listeners.length === 0)
@@ -32,8 +35,11 @@ export function crossChecks(tables: Tables): Mistake[] {
   mistakes.push(...duplicates(listeners, 'path', ({ values }) => values.path));
   mistakes.push(...duplicates(listeners, 'address', ({ values }) => boundPort(values.address)));
   mistakes.push(...duplicates(listeners, 'kind', ({ values }) => (values.kind === 'stdin' ? 'stdin' : undefined)));
+  mistakes.push(...duplicates(alerts, 'name', ({ values }) => values.name));
   for (const stream of streams) mistakes.push(...checkStream(stream, tables));
   for (const listener of listeners) mistakes.push(...checkListener(listener, streams));
+  for (const alert of alerts) mistakes.push(...checkAlert(alert, streams));
+  mistakes.push(...checkNotify(notify));
   const { openAt, closeAt } = breaker.values;
   if (openAt !== undefined && closeAt !== undefined && closeAt >= openAt) {
     mistakes.push(breaker.mistake('close_at', `must be below breaker.open_at = ${openAt}, or the breaker flaps`));
@@ -147,7 +153,7 @@ function boundPort(address: { readonly host: string; readonly port: number } | u
   return address === undefined || address.port === 0 ? undefined : `${address.host}:${address.port}`;
 }
 
-function* duplicates<Name extends 'stream' | 'listen'>(
+function* duplicates<Name extends 'stream' | 'listen' | 'alert'>(
   tables: readonly Table<Name>[],
   key: string,
   identity: (table: Table<Name>) => string | undefined,

@@ -17,6 +17,7 @@ import { Kind } from '../dlq/layout.ts';
 import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
+import { realFiles } from '../edges/files.ts';
 import type { InheritedSocket } from '../edges/inherited-sockets.ts';
 import { processUsage } from '../edges/process-usage.ts';
 import type { Random } from '../edges/random.ts';
@@ -38,11 +39,13 @@ import { type ArenaPlan, planArena, randomKeyBytes } from '../threads/plan.ts';
 import { LanePool } from '../threads/pool.ts';
 import { beatMs } from '../threads/pulse.ts';
 import type { startWorkers } from '../threads/workers.ts';
+import { Alerting } from './alerting.ts';
 import type { Config, ListenConfig } from './config.ts';
 import { Control } from './control.ts';
 import { controlPath } from './control-messages.ts';
 import { type Credentials, deliveryOptions, planInput, saturationOptions } from './demand.ts';
 import { FailureLog } from './failure-log.ts';
+import { Gauges } from './gauges.ts';
 import { openListeners, type RunningListener } from './listeners.ts';
 import type { OrderedSpill } from './ordered-spill.ts';
 import { createOrders } from './orders.ts';
@@ -53,6 +56,7 @@ import { Replayer } from './replayer.ts';
 import { Returns } from './returns.ts';
 import { openState } from './state.ts';
 import type { StateLock } from './state-lock.ts';
+import type { Status } from './status.ts';
 import { StreamReplay } from './stream-replay.ts';
 import { Telemetry } from './telemetry.ts';
 
@@ -67,6 +71,8 @@ export interface DaemonOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly version: string;
+  /** Named in what is told of alerts. */
+  readonly host: string;
   /** Listening sockets that the service manager holds. */
   readonly inherited: readonly InheritedSocket[];
   /** For the simulator inside; absent: the SDK's credential chain. */
@@ -103,7 +109,9 @@ export class Daemon {
   #replays: StreamReplay[] = [];
   /** By stream; filled when all parts are there. */
   readonly #orders: (OrderedSpill | undefined)[] = [];
+  #gauges!: Gauges;
   #telemetry!: Telemetry;
+  #alerting: Alerting | undefined;
   #onInputEnd: (() => void) | undefined;
 
   constructor(options: DaemonOptions) {
@@ -145,7 +153,9 @@ export class Daemon {
     this.#dlq = dlq;
     this.#diskAcks = this.#openJournal(latency);
     this.#returns = this.#createReturns();
-    this.#telemetry = this.#createTelemetry(latency);
+    const ledger = this.#createLedger();
+    this.#gauges = this.#createGauges(ledger);
+    this.#telemetry = this.#createTelemetry(latency, ledger);
     this.#replayer = this.#createReplayer();
     this.#orders.push(...this.#createOrders());
     await lanesReady;
@@ -158,6 +168,7 @@ export class Daemon {
       setInterval(() => this.#state === 'ready' && this.#pool.beat(), beatMs),
     ];
     this.#everyInterval();
+    this.#alerting = this.#createAlerting();
     this.#state = 'ready';
     log.info('ready', 'ready', {
       listeners: this.#listeners.map(({ address }) => address),
@@ -174,8 +185,13 @@ export class Daemon {
     return this.#listeners.map(({ address }) => address);
   }
 
-  status(): object {
+  status(): Status {
     return this.#telemetry.status(this.#state);
+  }
+
+  /** Names of those that are active. */
+  get activeAlerts(): readonly string[] {
+    return this.#alerting?.active ?? [];
   }
 
   overview(): Overview {
@@ -198,6 +214,7 @@ export class Daemon {
     this.#dlq.retune({ maxBytes, whenFull, maxAgeMs });
     this.#listeners.forEach((listener, i) => listener.retune?.(config.listeners[i] as ListenConfig));
     this.#everyInterval();
+    this.#alerting?.reload(config, before.notify);
     return plan;
   }
 
@@ -225,6 +242,7 @@ export class Daemon {
     this.#state = 'draining';
     log.info('stop', `draining: ${cause}`, { state: 'draining', cause });
     this.#replayer.stop();
+    this.#alerting?.close();
     await this.#control?.close();
     await Promise.all(this.#listeners.map((listener) => listener.close(1_000)));
     this.#admission.drain();
@@ -332,7 +350,6 @@ export class Daemon {
         path,
         files: socketFiles,
         pid: process.pid,
-        version: this.#options.version,
         status: () => this.status(),
         streams: config.streams.map(({ name }) => name),
         openSegments: () => this.#dlq.openSegments,
@@ -417,6 +434,7 @@ export class Daemon {
       case 'set_aside':
         return this.#setAside(lane, message.offsets);
       case 'latency':
+        this.#gauges.laneLatencies(lane, message.latencies);
         return this.#telemetry.laneLatencies(lane, message.latencies);
       case 'request_failed':
         return this.#failures.failed(lane, message);
@@ -435,6 +453,7 @@ export class Daemon {
   }
 
   #lost(lane: number): void {
+    this.#gauges.laneLost();
     this.#returns.forget(lane);
     for (const order of this.#orders) order?.lost(lane);
   }
@@ -590,7 +609,35 @@ export class Daemon {
     return acks;
   }
 
-  #createTelemetry(latency: LatencyRecorder): Telemetry {
+  #createLedger(): LedgerReader {
+    return new LedgerReader({
+      arena: this.#arena,
+      main: this.#counters,
+      lanes: this.#plan.lanes.map(({ counters }) => counters),
+      streams: this.#options.config.streams.length,
+      dlqEvents: (stream) => this.#dlq.holdings(stream).spilled + this.#dlq.holdings(stream).dead,
+    });
+  }
+
+  #createGauges(ledger: LedgerReader): Gauges {
+    const { clock } = this.#options;
+    return new Gauges({
+      arena: this.#arena,
+      config: () => this.#options.config,
+      rings: this.#rings,
+      ledger,
+      dlq: this.#dlq,
+      nowMs: () => clock.nowMs(),
+      diskFree: () => realFiles.freeBytes(this.#options.config.daemon.stateDir),
+    });
+  }
+
+  #createAlerting(): Alerting {
+    const { config, log, clock, host } = this.#options;
+    return new Alerting({ config, gauges: this.#gauges, log, nowMs: () => clock.nowMs(), host });
+  }
+
+  #createTelemetry(latency: LatencyRecorder, ledger: LedgerReader): Telemetry {
     const { config, log, clock, version } = this.#options;
     return new Telemetry({
       arena: this.#arena,
@@ -600,13 +647,9 @@ export class Daemon {
       streams: config.streams.map(({ name }) => name),
       rings: this.#rings,
       latency,
-      ledger: new LedgerReader({
-        arena: this.#arena,
-        main: this.#counters,
-        lanes: this.#plan.lanes.map(({ counters }) => counters),
-        streams: config.streams.length,
-        dlqEvents: (stream) => this.#dlq.holdings(stream).spilled + this.#dlq.holdings(stream).dead,
-      }),
+      ledger,
+      readings: this.#gauges.readings,
+      alerts: () => this.#alerting?.status ?? [],
       dlq: (stream) => this.#dlq.holdings(stream),
       index: () => this.#dlq.indexProgress,
       dlqCondition: () => this.#dlq.condition,

@@ -102,7 +102,7 @@ export class EmfLines {
   }
 }
 
-function ofDaemon({ lanes, dlq, journal, process, alerts = [] }: Status, now: Before, before: Before): EmfDaemon {
+function ofDaemon({ lanes, dlq, journal, process, alerts }: Status, now: Before, before: Before): EmfDaemon {
   return {
     RingPercent: percent(Math.max(...lanes.map(({ ringBytes, ringCapacity }) => ringBytes / ringCapacity))),
     LaneRestarts: now.restarts - before.restarts,

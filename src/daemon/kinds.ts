@@ -3,9 +3,11 @@
  * config loader for one value at a time. Knows no section and no key: what is special to one option stands in its row.
  */
 import { isAbsolute } from 'node:path';
+import type { Quantity } from '../alerts/rules.ts';
 import { SpillwayError } from '../base/errors.ts';
 import { nearest } from '../base/nearest.ts';
 import { durationForms, formatDuration, formatSize, parseDuration, parseSize, sizeForms } from '../base/units.ts';
+import { type Address, type Argv, addressOf, argvOf, isServiceUrl, quantityOf } from './written-forms.ts';
 
 /** One row of the table. `default`, `least` and `most` are written as in the file; `name` is the property in Config. */
 export interface Option {
@@ -34,19 +36,17 @@ export interface Option {
   readonly reload?: true;
 }
 
-/** `pace`: how often something is done, once in a time or once in so many bytes. */
+/**
+ * `pace`: how often something is done, once in a time or once in so many bytes. `quantity`: a level of what is measured in time, bytes
+ * or plain numbers. `argv`: a program and its words.
+ */
 // biome-ignore format: a list
 export type Kind =
-  'duration' | 'size' | 'pace' | 'number' | 'share' | 'string' | 'choice' | 'boolean' | 'address' | 'path' | 'mode' | 'url';
+  'duration' | 'size' | 'pace' | 'number' | 'share' | 'string' | 'choice' | 'boolean' | 'address' | 'path' | 'mode' | 'url'
+  | 'quantity' | 'argv';
 
 /** What a pace reads as, if it is no word. */
 export type Pace = { readonly intervalMs: number } | { readonly bytes: number };
-
-/** Where a TCP listener binds. Port 0: any free one. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
 
 type Plain<O extends Option> = O extends { readonly choices: readonly (infer Choice)[] }
   ? Choice
@@ -54,11 +54,18 @@ type Plain<O extends Option> = O extends { readonly choices: readonly (infer Cho
     ? (O extends { readonly kind: 'pace' } ? Pace : number) | Word
     : O extends { readonly kind: 'duration' | 'size' | 'number' | 'share' | 'mode' }
       ? number
-      : O extends { readonly kind: 'boolean' }
-        ? boolean
-        : O extends { readonly kind: 'address' }
-          ? Address
-          : string;
+      : O extends { readonly kind: keyof Structured }
+        ? Structured[O['kind']]
+        : string;
+
+interface Structured {
+  readonly boolean: boolean;
+  readonly address: Address;
+  readonly quantity: Quantity;
+  readonly argv: Argv;
+}
+
+type Read = string | number | boolean | Address | Pace | Quantity | Argv;
 
 type Value<O extends Option> = O extends { readonly default: string | number | boolean } | { readonly required: true }
   ? Plain<O>
@@ -70,15 +77,13 @@ export type Values<Rows extends Readonly<Record<string, Option>>> = {
 };
 
 /** A value that was read, or what is wrong with it and how to cure it. */
-export type Reading =
-  | { readonly ok: true; readonly value: string | number | boolean | Address | Pace }
-  | { readonly ok: false; readonly cure: string };
+export type Reading = { readonly ok: true; readonly value: Read } | { readonly ok: false; readonly cure: string };
 
 /** Reads what a file or (`text` only) the environment gives for an option. */
 export function readValue(option: Option, written: unknown, fromEnvironment: boolean): Reading {
   const raw = fromEnvironment && typeof written === 'string' ? plainText(option.kind, written) : written;
   try {
-    return { ok: true, value: bounded(option, parsed(option, raw)) };
+    return { ok: true, value: bounded(option, parsed(option, raw, fromEnvironment)) };
   } catch (error) {
     if (!(error instanceof SpillwayError)) throw error;
     // Units name the value that they refuse; here it stands before the cure already.
@@ -112,6 +117,10 @@ export function formOf(option: Option): string {
       return 'an octal mode as a string, like "0660"';
     case 'url':
       return 'a URL that begins with http:// or https://, without a path';
+    case 'quantity':
+      return `a number, ${durationForms}, or ${sizeForms}`;
+    case 'argv':
+      return 'an array of strings, first an absolute path: ["/usr/local/bin/page", "--team", "events"]';
     case 'string':
       return option.form ?? 'a string';
     default:
@@ -145,11 +154,12 @@ function parseSizeOrNumber(kind: Kind, written: string | number): number {
 /** The environment has only text: numbers and booleans are taken out of it, everything else stays as it is. */
 function plainText(kind: Kind, text: string): unknown {
   if (kind === 'boolean') return text === 'true' ? true : text === 'false' ? false : text;
-  if (kind === 'number' || kind === 'share') return /^[0-9]+([.][0-9]+)?$/.test(text) ? Number(text) : text;
+  if (kind === 'number' || kind === 'share' || kind === 'quantity')
+    return /^[0-9]+([.][0-9]+)?$/.test(text) ? Number(text) : text;
   return text;
 }
 
-function parsed(option: Option, raw: unknown): string | number | boolean | Address | Pace {
+function parsed(option: Option, raw: unknown, fromEnvironment: boolean): Read {
   switch (option.kind) {
     case 'boolean':
       return typeof raw === 'boolean' ? raw : refused(option);
@@ -163,6 +173,10 @@ function parsed(option: Option, raw: unknown): string | number | boolean | Addre
       return durationOf(option, raw);
     case 'pace':
       return paceOf(option, raw);
+    case 'quantity':
+      return quantityOf(raw) ?? refused(option);
+    case 'argv':
+      return argvOf(raw, fromEnvironment) ?? refused(option);
     default:
       return typeof raw === 'string' ? parsedText(option, raw) : refused(option);
   }
@@ -209,19 +223,6 @@ function chosen(option: Option, text: string): string {
   if (option.unoffered?.includes(text)) throw mistake(`not offered yet; use ${formOf(option)}`);
   const meant = nearest(text, option.choices ?? []);
   throw mistake(`must be ${formOf(option)}${meant === undefined ? '' : `; did you mean "${meant}"?`}`);
-}
-
-function addressOf(text: string): Address | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+)):([0-9]{1,5})$/.exec(text);
-  const host = match?.[1] ?? match?.[2];
-  const port = Number(match?.[3]);
-  return host === undefined || port > 65_535 ? undefined : { host, port };
-}
-
-function isServiceUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, pathname, search, hash, username } = new URL(text);
-  return /^https?:$/.test(protocol) && pathname === '/' && search === '' && hash === '' && username === '';
 }
 
 function bounded<V>(option: Option, value: V): V {

@@ -57,6 +57,8 @@ const readers: Readonly<Record<MetricName, Reader>> = {
   spillway_probes_total: ofStream(({ requests }) => requests.probes),
   spillway_records_total: ofStream(({ requests }) => requests.records),
   spillway_records_failed_total: ofStream(({ requests }) => requests.recordsFailed),
+  spillway_requests_throttled_total: ofStream(({ requests }) => requests.throttled),
+  spillway_records_throttled_total: ofStream(({ requests }) => requests.recordsThrottled),
 
   spillway_stream_breaker_state: ofStream(({ breaker }) => breakerNumber(breaker)),
   spillway_lane_breaker_state: ofLane(({ breaker }) => breakerNumber(breaker)),
@@ -91,7 +93,7 @@ const readers: Readonly<Record<MetricName, Reader>> = {
   spillway_log_lines_lost_total: one(({ log }) => log.linesLost),
   spillway_log_lines_suppressed_total: one(({ log }) => log.linesSuppressed),
   spillway_alert_active: (page, { status }) => {
-    for (const { name, stream = '', state } of (status.alerts ?? []).slice(0, seriesAlertsMax)) {
+    for (const { name, stream = '', state } of status.alerts.slice(0, seriesAlertsMax)) {
       page.sample(`${label('name', name)},${label('stream', stream)}`, Number(state === 'active'));
     }
   },

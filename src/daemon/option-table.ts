@@ -42,6 +42,7 @@ function values(option: Option): string {
   if (least !== undefined && most !== undefined) {
     return [`${least} .. ${most}`, sizes, words].filter(Boolean).join(', ');
   }
+  if (option.choices !== undefined && option.form !== undefined) return option.form;
   if (option.choices !== undefined) return option.choices.map(code).join(', ');
   return option.kind === 'boolean' ? '`true`, `false`' : formOf(option);
 }

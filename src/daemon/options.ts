@@ -4,6 +4,8 @@
  * From it come: validation and the words of its mistakes, the types of {@link Config}, the environment variables, the JSON
  * Schema of the package, and the table in the README. A new option is one row here and a place that reads it.
  */
+
+import { measureNames } from '../alerts/measures.ts';
 import { aggregateBytesMax, eventBytesMax, lanesMax, requestBytesMax, requestRecordsMax } from '../base/limits.ts';
 import type { Option, Values } from './kinds.ts';
 
@@ -164,6 +166,38 @@ export const journalOptions = {
     about: 'A sender of ack level "disk" whose event is not on disk by then is told so, and others are refused until the disk moves.' },
 } as const satisfies Section;
 
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const alertOptions = {
+  name: { name: 'name', kind: 'string', required: true, pattern: '^[a-z][a-z0-9_]{0,63}$', form: '1 to 64 of a-z 0-9 _, first a letter',
+    about: 'What log and status call it; of an alert that is there unasked: what follows changes that one.' },
+  measure: { name: 'measure', kind: 'choice', choices: measureNames, form: 'a measure of the section "Alerts"', reload: true,
+    about: 'What it watches. Needed, unless the alert is there unasked.' },
+  stream: { name: 'stream', kind: 'string', pattern: '^([a-zA-Z0-9_.-]{1,128}|[*])$', form: 'the name of a [[stream]], or "*" for each of them', reload: true,
+    about: 'Stream that it watches; "*": each for itself; absent: all together, or as it is unasked.' },
+  threshold: { name: 'threshold', kind: 'quantity', reload: true,
+    about: 'Beyond it is bad, above or below, as the measure is; in its unit. Needed, unless the alert is there unasked.' },
+  clear: { name: 'clear', kind: 'quantity', reload: true,
+    about: 'It is well again at this level; absent: 0.8 of the threshold, or 1.25 where less is bad.' },
+  for: { name: 'forMs', kind: 'duration', least: '0', most: '24h', reload: true,
+    about: 'How long it must be bad before it fires; absent: "0", or as it is unasked.' },
+  clear_for: { name: 'clearForMs', kind: 'duration', least: '1s', most: '24h', reload: true,
+    about: 'How long it must be well before it clears, and the least time between two changes; absent: "5s".' },
+  enabled: { name: 'enabled', kind: 'boolean', reload: true,
+    about: 'Whether it is watched; absent: true.' },
+} as const satisfies Section;
+
+// biome-ignore format: an option per line or two, so that the table reads as a table
+export const notifyOptions = {
+  command: { name: 'command', kind: 'argv', reload: true,
+    about: 'Program that gets alerts as JSON on its stdin; no shell reads its words, and only the environment\'s PATH, HOME and language are handed on.' },
+  webhook: { name: 'webhook', kind: 'string', pattern: '^https?://[^\\s/?#]+([/?]\\S*)?$', form: 'a URL that begins with http:// or https://', reload: true,
+    about: 'URL that gets alerts as JSON by POST; no proxy is used, and no redirect followed.' },
+  timeout: { name: 'timeoutMs', kind: 'duration', default: '10s', least: '100ms', most: '5m', reload: true,
+    about: 'A command that has not ended by then is killed, a request that is not answered is given up.' },
+  interval: { name: 'intervalMs', kind: 'duration', default: '5s', least: '100ms', most: '1h', reload: true,
+    about: 'Least time between two commands or two requests; what fires or clears meanwhile goes together.' },
+} as const satisfies Section;
+
 /** All sections in the order of the documentation. `many`: an array of tables, `[[stream]]`. */
 export const sections = {
   daemon: { many: false, options: daemonOptions },
@@ -173,6 +207,8 @@ export const sections = {
   dlq: { many: false, options: dlqOptions },
   journal: { many: false, options: journalOptions },
   log: { many: false, options: logOptions },
+  alert: { many: true, options: alertOptions },
+  notify: { many: false, options: notifyOptions },
 } as const satisfies Readonly<Record<string, { readonly many: boolean; readonly options: Section }>>;
 
 export type SectionName = keyof typeof sections;

@@ -11,9 +11,11 @@ export interface Overview {
   readonly dead: number;
   /** Streams that a breaker keeps from the direct way. */
   readonly diverted: readonly string[];
+  /** Names of the alerts that are active. */
+  readonly alerts: readonly string[];
 }
 
-/** Streams that are named; the others are counted. */
+/** Streams or alerts that are named; the others are counted. */
 const namedMax = 5;
 
 /** `sinceMs`: from `before` to `now`; rates are means over it. No line breaks. */
@@ -21,7 +23,8 @@ export function overviewLine(before: Overview, now: Overview, sinceMs: number): 
   const rate = (name: 'accepted' | 'delivered'): string =>
     `${count(sinceMs > 0 ? Math.max(0, (1000 * (now[name] - before[name])) / sinceMs) : 0)}/s`;
   const { events, bytes, oldestMs } = now.backlog;
-  const parts = [`in ${rate('accepted')}, out ${rate('delivered')}`];
+  const parts = now.alerts.length === 0 ? [] : [`alerts: ${names(now.alerts)}`];
+  parts.push(`in ${rate('accepted')}, out ${rate('delivered')}`);
   parts.push(
     events === 0
       ? 'no backlog'

@@ -3,9 +3,10 @@
  * other change is named, for a restart. Main thread; pure; called at SIGHUP.
  *
  * Streams are told apart by name, listeners by where they listen: one that comes, goes or moves wants a restart, and the others are
- * compared as if it had not.
+ * compared as if it had not. Alerts come and go.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { AlertRule } from '../alerts/rules.ts';
 import type { Config, ListenConfig, StreamConfig } from './config.ts';
 import type { Option } from './kinds.ts';
 import { optionsOf, type SectionName } from './options.ts';
@@ -24,7 +25,7 @@ interface Changes {
   readonly restart: string[];
 }
 
-const singles = ['daemon', 'breaker', 'dlq', 'journal', 'log'] as const;
+const singles = ['daemon', 'breaker', 'dlq', 'journal', 'log', 'notify'] as const;
 
 /** `before` is in force, `after` was read and is right in itself. */
 export function planReload(before: Config, after: Config): Reload {
@@ -35,6 +36,7 @@ export function planReload(before: Config, after: Config): Reload {
     ...Object.fromEntries(sections),
     streams: mergeAll<StreamConfig>('stream', before.streams, after.streams, ({ name }) => name, changes),
     listeners: mergeAll<ListenConfig>('listen', before.listeners, after.listeners, placeOf, changes),
+    alerts: mergeAlerts(before.alerts, after.alerts, changes),
   };
   return { config: withRoom(before, config, changes), ...changes };
 }
@@ -65,6 +67,22 @@ function mergeAll<Table extends object>(
   const merged = [mergeOne(first), ...rest.map(mergeOne)] as const;
   for (const id of known.keys()) changes.restart.push(`${section} ${id}: new`);
   return merged;
+}
+
+/** Those of `after`: alerts may come and go. */
+function mergeAlerts(
+  before: readonly AlertRule[],
+  after: readonly AlertRule[],
+  changes: Changes,
+): readonly AlertRule[] {
+  for (const { name } of before)
+    if (!after.some((rule) => rule.name === name)) changes.changed.push(`alert ${name}: gone`);
+  for (const rule of after) {
+    const known = before.find(({ name }) => name === rule.name);
+    if (known === undefined) changes.changed.push(`alert ${rule.name}: new`);
+    else merge('alert', `alert ${rule.name}: `, known, rule, changes);
+  }
+  return after;
 }
 
 /** `before` with the values of `after` that may change in a daemon that runs. */

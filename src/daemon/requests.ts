@@ -14,6 +14,8 @@ export function requestsOf(ledger: LedgerReader, stream: number): Requests {
     probes: ledger.laneSum(stream, LaneCounter.probes),
     records: ledger.laneSum(stream, LaneCounter.records),
     recordsFailed: ledger.laneSum(stream, LaneCounter.recordsFailed),
+    throttled: ledger.laneSum(stream, LaneCounter.requestsThrottled),
+    recordsThrottled: ledger.laneSum(stream, LaneCounter.recordsThrottled),
   };
 }
 
@@ -27,5 +29,7 @@ export function sumRequests(streams: readonly Requests[]): Requests {
     probes: sum('probes'),
     records: sum('records'),
     recordsFailed: sum('recordsFailed'),
+    throttled: sum('throttled'),
+    recordsThrottled: sum('recordsThrottled'),
   };
 }

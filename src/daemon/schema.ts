@@ -72,6 +72,10 @@ function valueSchema(option: Option): z.ZodType {
       return text('^.+:[0-9]{1,5}$');
     case 'url':
       return text('^[hH][tT][tT][pP][sS]?://');
+    case 'quantity':
+      return z.union([z.number().min(0), text('^[0-9]+(ms|s|m|h|KiB|MiB|GiB)$')]);
+    case 'argv':
+      return z.array(z.string()).min(1);
     case 'string':
       return text(option.pattern ?? '');
     default:

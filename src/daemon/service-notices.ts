@@ -18,6 +18,8 @@ export interface NoticeParts {
   readonly manager: ServiceManager;
   readonly nowMs: () => number;
   readonly overview: () => Overview;
+  /** Names of the alerts that are active. */
+  readonly alerts: () => readonly string[];
   /** Every lane works. */
   readonly isWell: () => boolean;
   /** The watchdog is no longer fed, or is again. */
@@ -25,7 +27,7 @@ export interface NoticeParts {
 }
 
 const stepMs = 1_000;
-/** How often the state is told in words. */
+/** How often the state is told in words, unless alerts fire or clear. */
 const overviewMs = 10_000;
 /** What is left of the stop's time limit after each step: more than a step and the last fsync together take. */
 const extendMs = 15_000;
@@ -89,12 +91,13 @@ export class ServiceNotices {
   }
 
   #feed(nowMs: number): void {
-    const { manager, isWell, overview, onWell } = this.#parts;
+    const { manager, isWell, overview, alerts, onWell } = this.#parts;
     if (isWell() !== this.#isWell) onWell((this.#isWell = isWell()));
     // A timer may come a moment early.
     const isFeedDue = this.#feedMs > 0 && nowMs - this.#fedMs >= 0.9 * this.#feedMs;
     if (isFeedDue && this.#isWell && manager.send('WATCHDOG=1')) this.#fedMs = nowMs;
-    if (this.#told !== undefined && nowMs - this.#told.ms < overviewMs) return;
+    const isToldOfAlerts = this.#told?.overview.alerts.join() === alerts().join();
+    if (isToldOfAlerts && this.#told !== undefined && nowMs - this.#told.ms < overviewMs) return;
     const now = overview();
     const before = this.#told ?? { ms: nowMs, overview: now };
     const line = overviewLine(before.overview, now, nowMs - before.ms);

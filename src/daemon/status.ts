@@ -2,9 +2,11 @@
  * The document that `GET /v1/status` answers, as types: what telemetry reads together and metrics are made of. Main thread; types only.
  * Names and units are interface: they change only with a line in the changelog.
  */
+import type { AlertStatus } from '../alerts/alerts.ts';
 import type { breakerStateNames } from '../breaker/breaker.ts';
 import type { DlqCondition } from '../dlq/condition.ts';
 import type { ProcessUsage } from '../edges/process-usage.ts';
+import type { LatencySnapshot } from '../observe/latency.ts';
 import type { Ledger } from '../observe/ledger.ts';
 import type { LogCounts } from '../observe/log.ts';
 import type { LogFields } from '../observe/log-schema.ts';
@@ -14,13 +16,14 @@ export interface Backlog {
   readonly events: number;
   readonly bytes: number;
   readonly oldestMs: number;
+  /** Until senders are refused at the present rate; absent: it is not filling. */
+  readonly toFullMs?: number;
+  /** Until all is delivered at the present rate; absent: it is not draining. */
+  readonly toDrainMs?: number;
 }
 
 /** One stream's, or all streams', PutRecords requests over all lanes. */
-export type Requests = Pick<
-  LogFields<'requests'>,
-  'answered' | 'failed' | 'again' | 'probes' | 'records' | 'recordsFailed'
->;
+export type Requests = Omit<LogFields<'requests'>, 'stream'>;
 
 export type BreakerWord = (typeof breakerStateNames)[number];
 
@@ -43,12 +46,8 @@ export interface LaneStatus {
   readonly restarts: number;
 }
 
-export interface AlertStatus {
-  readonly name: string;
-  /** Absent: an alert of the whole daemon. */
-  readonly stream?: string;
-  readonly state: 'active' | 'quiet';
-}
+/** In microseconds. */
+export type LatencySummary = Pick<LatencySnapshot, 'count' | 'p50' | 'p90' | 'p99' | 'p999' | 'max'>;
 
 export interface Status {
   readonly state: string;
@@ -67,7 +66,7 @@ export interface Status {
   readonly index: { readonly segments: number; readonly indexed: number };
   readonly lanes: readonly LaneStatus[];
   readonly log: LogCounts;
-  readonly alerts?: readonly AlertStatus[];
-  /** By histogram: that of the last lane and interval that had values; microseconds. */
-  readonly latency: Readonly<Record<string, object>>;
+  readonly alerts: readonly AlertStatus[];
+  /** By histogram: that of the last lane and interval that had values. */
+  readonly latency: Readonly<Record<string, LatencySummary>>;
 }

@@ -1,6 +1,8 @@
 /**
  * The periodic log lines and the status: ledger, backlog, latency. Main thread; on the log interval, and on request.
  */
+import type { AlertStatus } from '../alerts/alerts.ts';
+import type { Readings } from '../alerts/readings.ts';
 import { BreakerState, breakerStateNames } from '../breaker/breaker.ts';
 import type { DlqCondition } from '../dlq/condition.ts';
 import type { ProcessUsage } from '../edges/process-usage.ts';
@@ -52,6 +54,8 @@ export interface TelemetryParts {
   readonly version: string;
   /** Namespace of EMF lines; undefined: none are wanted. */
   readonly emfNamespace: () => string | undefined;
+  readonly readings: Readings;
+  readonly alerts: () => AlertStatus[];
 }
 
 export class Telemetry {
@@ -81,6 +85,8 @@ export class Telemetry {
     if (streams.length > 1)
       streams.forEach((stream, i) => log.info('requests', 'requests', { ...requestsOf(ledger, i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
+    if (streams.length > 1)
+      streams.forEach((stream, i) => log.info('backlog', 'backlog', { ...this.#backlog(at(ledgers, i), i), stream }));
     const journal = this.#parts.journal();
     if (journal.events > 0) log.info('journal', 'journal', journal);
     this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
@@ -120,6 +126,7 @@ export class Telemetry {
     return {
       state,
       version,
+      alerts: this.#parts.alerts(),
       uptimeMs: Math.round(nowMs() - startedMs),
       process: usage(),
       ledger: total,
@@ -164,12 +171,13 @@ export class Telemetry {
       backlog: this.#backlog(total, undefined),
       spilled,
       dead,
+      alerts: [...new Set(this.#parts.alerts().flatMap(({ name, state }) => (state === 'active' ? [name] : [])))],
       diverted: streams.filter((_, i) => isDiverted(i)),
     };
   }
 
   #backlog(ledger: Ledger, stream: number | undefined): Backlog {
-    const { rings, dlq, nowMs } = this.#parts;
+    const { rings, dlq, nowMs, readings } = this.#parts;
     const own = stream === undefined ? rings : this.#ringsOf(stream);
     const { spilled, spilledBytes, oldestUs } = dlq(stream);
     const ringBytes = own.reduce((sum, { ring }) => sum + ring.usedBytes(), 0);
@@ -179,6 +187,7 @@ export class Telemetry {
       events: ledger.inFlight + spilled,
       bytes: (ledger.inFlight > 0 ? ringBytes : 0) + spilledBytes,
       oldestMs: Math.round(Math.max(ringOldestMs, dlqOldestMs)),
+      ...readings.outlook(stream),
     };
   }
 

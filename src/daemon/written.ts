@@ -7,7 +7,7 @@
  * `[[stream]]`. An index one past the last table begins a new one, so that a container needs no file at all.
  */
 import { parse, TomlError } from 'smol-toml';
-import { listenersMax, streamsMax } from '../base/limits.ts';
+import { alertsMax, listenersMax, streamsMax } from '../base/limits.ts';
 import { nearest } from '../base/nearest.ts';
 import { type Lines, lineOf, linesOf } from './lines.ts';
 import { type Mistake, shownValue } from './mistakes.ts';
@@ -50,7 +50,11 @@ export interface Written {
 const reservedVariables: ReadonlySet<string> = new Set(['SPILLWAY_CONFIG', 'SPILLWAY_DEBUG']);
 
 const sectionNames = Object.keys(sections) as SectionName[];
-const tablesMax: Readonly<Partial<Record<SectionName, number>>> = { stream: streamsMax, listen: listenersMax };
+const tablesMax: Readonly<Partial<Record<SectionName, number>>> = {
+  stream: streamsMax,
+  listen: listenersMax,
+  alert: alertsMax,
+};
 
 /** All tables in the order of {@link sections}; a section that is written nowhere still has its (empty) table. */
 export function readWritten(source: ConfigSource): Written {

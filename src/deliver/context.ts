@@ -63,7 +63,8 @@ export interface DeliveryContext {
   answered(batch: Batch, startUs: number): void;
   /** Events left for Kinesis after waiting for company. */
   lingered(waitUs: number, events: number): void;
-  recordsFailed(count: number): void;
+  /** `throttled` of them because their shard had no room. */
+  recordsFailed(count: number, throttled: number): void;
   requestFailed(failure: Failure): void;
   /** A breaker's probe was answered, or failed. */
   probed(failure: Failure | undefined): void;

@@ -100,9 +100,13 @@ function contextOf(
       counters.add(stream, LaneCounter.records, batch.records);
       counters.add(stream, LaneCounter.bodyBytes, batch.length);
     },
-    recordsFailed: (count) => counters.add(stream, LaneCounter.recordsFailed, count),
-    requestFailed: ({ code, message }) => {
+    recordsFailed: (count, throttled) => {
+      counters.add(stream, LaneCounter.recordsFailed, count);
+      counters.add(stream, LaneCounter.recordsThrottled, throttled);
+    },
+    requestFailed: ({ action, code, message }) => {
       counters.add(stream, LaneCounter.requestsFailed, 1);
+      if (action === 'slow') counters.add(stream, LaneCounter.requestsThrottled, 1);
       report({ type: 'request_failed', stream, code, message });
     },
     probed: (failure) => {

@@ -322,12 +322,13 @@ export class StreamDelivery implements RecordSink {
     this.#answers++;
     const nowMs = this.#ctx.clock.nowMs();
     const current = batch.ranges !== undefined && batch.ranges === this.#ranges;
-    let failed = 0;
+    let [failed, throttledCount] = [0, 0];
     for (let i = 0; i < batch.records; i++) {
       const { ErrorCode: error, ShardId: shardId = '', SequenceNumber: sequence = '' } = records[i] as RecordAnswer;
       const outlet = batch.shards[i] as number;
       if (error !== undefined && error !== null) {
         failed++;
+        if (isThrottled(error)) throttledCount++;
         const throttled = current && isThrottled(error);
         if (throttled) this.#outlets.throttled(outlet, batch.sentMs);
         this.#again(batch.eventsOf(i), outlet, nowMs, throttled);
@@ -343,7 +344,7 @@ export class StreamDelivery implements RecordSink {
       this.#ctx.delivered(batch.offsets, batch.firstEvent(i), batch.ends[i] as number, shardId, sequence);
       if (this.#ordered) this.#outlets.done(outlet);
     }
-    if (failed > 0) this.#ctx.recordsFailed(failed);
+    if (failed > 0) this.#ctx.recordsFailed(failed, throttledCount);
     if (failed === 0 && this.#narrow !== Number.POSITIVE_INFINITY) this.#widen();
     if (isDoubtful) this.#survey.refresh(doubted);
     this.#requests.release(batch);

@@ -238,6 +238,11 @@ export class Dlq {
     return this.#context.space.usedBytes + this.#reserve.heldBytes;
   }
 
+  /** What spills may still take of `max_bytes`. */
+  get spillRoomBytes(): number {
+    return this.#context.space.spillRoomBytes;
+  }
+
   get condition(): DlqCondition {
     return conditionOf(this.#context, this.#reserve, this.#all());
   }

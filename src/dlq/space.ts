@@ -64,6 +64,11 @@ export class Space {
     return !this.#isLifted && this.usedBytes + bytes > this.#spillMaxBytes;
   }
 
+  /** What spills may still take; 0 also while the disk is full. */
+  get spillRoomBytes(): number {
+    return this.isDiskFull ? 0 : Math.max(0, this.#spillMaxBytes - this.usedBytes);
+  }
+
   /** Most that spills may fill. */
   get spillMaxBytes(): number {
     return this.#spillMaxBytes;

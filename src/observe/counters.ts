@@ -51,8 +51,12 @@ export const LaneCounter = {
   requestsAgain: 9,
   /** Requests without records, by which an open breaker finds out whether Kinesis is back. */
   probes: 10,
+  /** Of the failed ones: Kinesis said that they are too many, or too large. */
+  requestsThrottled: 11,
+  /** Of the failed ones: their shard had no room for them. */
+  recordsThrottled: 12,
 } as const;
-export const laneCounters = 11;
+export const laneCounters = 13;
 
 const header = 128;
 

@@ -46,32 +46,46 @@ export class LedgerReader {
 
   /** One ledger per stream, and last the row of events whose stream was not known. */
   read(): Ledger[] {
+    this.readLanes();
+    return Array.from({ length: this.#parts.streams + 1 }, (_, stream) => this.#readStream(stream));
+  }
+
+  /** Reads what the lanes count, for {@link laneSum} and {@link inFlight}; the books are not made. */
+  readLanes(): void {
     const { arena, lanes, streams } = this.#parts;
     this.#sums.fill(0);
     for (const offset of lanes) {
       readLaneCounters(arena, offset, streams, this.#lane);
       for (let i = 0; i < this.#sums.length; i++) this.#sums[i] = (this.#sums[i] as number) + (this.#lane[i] as number);
     }
-    return Array.from({ length: streams + 1 }, (_, stream) => this.#readStream(stream));
   }
 
-  /** A lane counter of a stream over all lanes, as of the last {@link read}. */
+  /** A lane counter of a stream over all lanes, as of the last {@link read} or {@link readLanes}. */
   laneSum(stream: number, counter: number): number {
     return this.#sums[stream * laneCounters + counter] ?? 0;
   }
 
-  #readStream(stream: number): Ledger {
-    const { main, streams, dlqEvents } = this.#parts;
-    const ringed = main.get(stream, MainCounter.ringed);
-    const delivered = this.laneSum(stream, LaneCounter.delivered) + this.laneSum(stream, LaneCounter.ahead);
+  #delivered(stream: number): number {
+    return this.laneSum(stream, LaneCounter.delivered) + this.laneSum(stream, LaneCounter.ahead);
+  }
+
+  /** Events of a stream in rings, batches and requests; what the lanes did is as of the last {@link readLanes}. */
+  inFlight(stream: number): number {
+    const { main } = this.#parts;
     // Counted when it is settled: in the ring, it may wait for older events a good while longer.
     const settled = main.get(stream, MainCounter.returned) + main.get(stream, MainCounter.dead);
+    const entered = main.get(stream, MainCounter.ringed) + main.get(stream, MainCounter.replayed);
+    return entered - this.#delivered(stream) - settled;
+  }
+
+  #readStream(stream: number): Ledger {
+    const { main, streams, dlqEvents } = this.#parts;
     return {
       received: main.get(stream, MainCounter.received),
       refused: main.get(stream, MainCounter.refused),
-      accepted: ringed + main.get(stream, MainCounter.spilled),
-      delivered,
-      inFlight: ringed + main.get(stream, MainCounter.replayed) - delivered - settled,
+      accepted: main.get(stream, MainCounter.ringed) + main.get(stream, MainCounter.spilled),
+      delivered: this.#delivered(stream),
+      inFlight: this.inFlight(stream),
       dlq: stream < streams ? dlqEvents(stream) : 0,
       dropped: main.get(stream, MainCounter.dropped),
       recovered: main.get(stream, MainCounter.recovered),

@@ -112,10 +112,17 @@ export const logKinds = {
     fields: {
       alert: { type: 'string', says: 'its name' },
       state: { type: 'string', values: ['fired', 'cleared'], says: 'what happened' },
+      measure: { type: 'string', says: 'what it watches' },
       stream,
-      value: { type: 'number', optional: true, says: 'the measured value' },
-      limit: { type: 'number', optional: true, says: 'the configured limit' },
+      value: {
+        type: 'number',
+        optional: true,
+        says: 'the measured value: milliseconds, bytes, a number; absent: none',
+      },
+      threshold: { type: 'number', says: 'beyond it is bad, in the same unit' },
+      heldMs: { type: 'number', says: 'how long it had been bad, or well again, milliseconds' },
       tookMs: { type: 'number', optional: true, says: 'from firing to clearing, milliseconds' },
+      hint: { type: 'string', optional: true, says: 'what to look at, and where the runbook has more' },
     },
   },
   dlq: {
@@ -191,6 +198,8 @@ export const logKinds = {
       },
       records: { type: 'number', says: 'records in answered requests' },
       recordsFailed: { type: 'number', says: 'records that Kinesis refused in them' },
+      throttled: { type: 'number', says: 'failed requests of which Kinesis said that they are too many or too large' },
+      recordsThrottled: { type: 'number', says: 'refused records for which their shard had no room' },
       stream,
     },
   },

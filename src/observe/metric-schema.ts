@@ -44,6 +44,8 @@ export const metrics = {
   spillway_probes_total: counter('stream', 'requests without records, by which an open breaker finds out whether Kinesis is back'),
   spillway_records_total: counter('stream', 'records in answered requests'),
   spillway_records_failed_total: counter('stream', 'records of them that Kinesis refused'),
+  spillway_requests_throttled_total: counter('stream', 'requests that Kinesis found too many or too large'),
+  spillway_records_throttled_total: counter('stream', 'records for which their shard had no room'),
 
   spillway_stream_breaker_state: gauge('stream', "the stream's breaker, over all lanes: 0 closed, 1 half open, 2 open"),
   spillway_lane_breaker_state: gauge('lane', "the lane's breaker against saturation: 0 closed, 1 half open, 2 open"),

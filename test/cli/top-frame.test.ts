@@ -1,13 +1,15 @@
 import t from 'tap';
 import { frame, type Line } from '../../src/cli/top-frame.ts';
-import { History, type Sample, type StatusDocument, sampleOf } from '../../src/cli/top-sample.ts';
+import { History, type Sample, sampleOf } from '../../src/cli/top-sample.ts';
 import { bar, count, duration, microseconds, sparkline } from '../../src/cli/top-text.ts';
+import type { BreakerWord, Status } from '../../src/daemon/status.ts';
+import { madeStatus } from '../daemon/made-status.ts';
 
 const atMs = Date.parse('2026-11-30T03:00:00Z');
 const noEvents = {
   received: 0, refused: 0, accepted: 0, delivered: 0, inFlight: 0, dlq: 0, dropped: 0, recovered: 0,
 }; // biome-ignore format: one line of terms
-const ledgerOf = (accepted: number): StatusDocument['ledger'] => ({
+const ledgerOf = (accepted: number): Status['ledger'] => ({
   ...noEvents,
   received: accepted + 5,
   refused: 5,
@@ -20,36 +22,31 @@ interface Shape {
   readonly lanes?: number;
   readonly accepted?: number;
   readonly uptimeMs?: number;
-  readonly alerts?: StatusDocument['alerts'];
-  readonly breaker?: string;
+  readonly alerts?: Status['alerts'];
+  readonly breaker?: BreakerWord;
 }
 
-function statusOf({ streams = 2, lanes = 1, accepted = 0, uptimeMs = 60_000, alerts, breaker }: Shape): StatusDocument {
+function statusOf(shape: Shape): Status {
+  const { streams = 2, lanes = 1, accepted = 0, uptimeMs = 60_000, alerts = [], breaker = 'closed' } = shape;
   const backlog = { events: 3, bytes: 2_048, oldestMs: 7_200 };
-  const stream = {
-    ledger: ledgerOf(accepted),
-    breaker: breaker ?? 'closed',
-    backlog,
-    requests: { failed: 0, recordsFailed: 0 },
-    dlq: { spilled: 10, dead: 0 },
-  };
+  const names = Array.from({ length: streams }, (_, i) => `stream${i}`);
+  const made = madeStatus(names, lanes);
+  const figures = { ledger: ledgerOf(accepted), breaker, backlog, dlq: { spilled: 10, dead: 0, bytes: 1 } };
   const latency = { count: 100, p50: 80, p90: 900, p99: 1_500, p999: 20_000, max: 3_000_000 };
   return {
-    state: 'ready',
+    ...made,
     uptimeMs,
+    alerts,
     ledger: ledgerOf(accepted),
-    backlog: { ...backlog, timeToDrainMs: 90_000 },
-    streams: Object.fromEntries(Array.from({ length: streams }, (_, i) => [`stream${i}`, stream])),
-    lanes: Array.from({ length: lanes }, (_, lane) => ({
-      lane, breaker: 'closed', ringBytes: 512, ringCapacity: 1_024, oldestMs: 1,
-    })), // biome-ignore format: one line
+    backlog: { ...backlog, toDrainMs: 90_000 },
+    streams: Object.fromEntries(Object.entries(made.streams).map(([name, each]) => [name, { ...each, ...figures }])),
+    lanes: made.lanes.map((each) => ({ ...each, breaker: 'closed', ringBytes: 512, ringCapacity: 1_024 })),
     latency: { ingress_to_ack: latency, put: latency, linger: latency, ring_wait: latency, ingress_to_ring: latency },
-    ...(alerts === undefined ? {} : { alerts }),
   };
 }
 
 function sample(shape: Shape, before?: Sample, laterMs = 0): Sample {
-  return sampleOf({ pid: 1, version: '1.0.0', status: statusOf(shape) }, atMs + laterMs, before);
+  return sampleOf({ pid: 1, status: statusOf(shape) }, atMs + laterMs, before);
 }
 
 const textOf = (line: Line): string => line.map((piece) => (typeof piece === 'string' ? piece : piece.text)).join('');
@@ -70,17 +67,19 @@ t.test('rates are those between two looks; after a restart, and at the first loo
 t.test('what is wrong stands out: active alerts above all tables, open breakers, dead letters', async (t) => {
   const since = new Date(atMs - 12_000).toISOString();
   const alerts = [
-    { name: 'backlog_age', stream: 'orders', state: 'active', value: 7.2, threshold: 5, since },
-    { name: 'disk_free', state: 'quiet', threshold: 1 },
-  ];
+    { name: 'late', measure: 'backlog_age', stream: 'orders', state: 'active', value: 7_200, threshold: 5_000, since },
+    { name: 'disk_free', measure: 'disk_free', state: 'quiet', threshold: 1 },
+  ] as const;
   const lines = frame(sample({ alerts, breaker: 'half_open' }), new History(8), size);
   const alert = lines.findIndex((line) => textOf(line).startsWith('ALERT'));
-  t.equal(textOf(lines[alert] as Line), 'ALERT backlog_age of orders: 7.2, threshold 5, for 12.0 s');
+  t.equal(textOf(lines[alert] as Line), 'ALERT late of orders: 7.2s, threshold 5s, for 12.0 s');
   t.ok(alert < lines.findIndex((line) => textOf(line).startsWith('STREAM')));
   t.notMatch(lines.map(textOf).join('\n'), /disk_free/);
   const bad = lines.flat().filter((piece) => typeof piece !== 'string' && piece.tone === 'warning');
   t.match(bad, [{ text: 'half open' }, { text: 'half open' }]);
-  const many = Array.from({ length: 9 }, (_, i) => ({ name: `a${i}`, state: 'active', threshold: 1 }));
+  const many = Array.from({ length: 9 }, (_, i) => {
+    return { name: `a${i}`, measure: 'dlq_full', state: 'active', threshold: 0 } as const;
+  });
   const counted = frame(sample({ alerts: many }), new History(8), size).map(textOf);
   t.equal(counted.filter((line) => line.startsWith('ALERT')).length, 4);
   t.ok(counted.includes('ALERT 6 more'));

@@ -1,8 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import t, { type Test } from 'tap';
 import { Rig, until } from '../daemon/running.ts';
 import { binary, spillway } from './spillway.ts';
+
+const escape = String.fromCharCode(27);
 
 const hasScript = ((): boolean => {
   try {
@@ -27,10 +30,10 @@ function inTerminal(t: Test, columns: number, rows: number, words: readonly stri
     seen.text += chunk.toString();
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const shows = (words: RegExp): Promise<string> =>
+  const shows = (text: RegExp): Promise<string> =>
     until(
       async () => seen.text.slice(-20_000),
-      (text) => words.test(text),
+      (all) => text.test(all),
       20_000,
     );
   return { press: (key: string) => child.stdin.write(key), exited, shows };
@@ -59,11 +62,11 @@ t.test('a running daemon, from its state directory, its configuration and its HT
       streamRates: { orders: { accepted: 0 } },
       status: { state: 'ready', ledger: { accepted: 500, delivered: 500 }, streams: { orders: {} } },
     });
-    if (place[0] !== '--to') t.match(look, { pid: daemon.process.pid, version: /^\d/ });
+    if (place[0] !== '--to') t.match(look, { pid: daemon.process.pid });
   }
   const plainly = await spillway(['top', '--once', '-i', '100ms', '--state-dir', stateDir]);
   t.match(plainly.stdout, /^spillway \S+ {2}ready[^]*\nSTREAM .*\norders [^]*\nLANE /);
-  t.notMatch(plainly.stdout, /\x1b/, 'a pipe gets no escapes');
+  t.notOk(plainly.stdout.includes(escape), 'a pipe gets no escapes');
 
   await t.test(
     'on a terminal it has a screen of its own, gives it back, and waits for a daemon that goes',
@@ -71,17 +74,17 @@ t.test('a running daemon, from its state directory, its configuration and its HT
     async (t) => {
       const top = inTerminal(t, 80, 24, ['top', '-i', '100ms', '--state-dir', stateDir]);
       const text = await top.shows(/STREAM[^]*STREAM/);
-      t.match(text, /^\x1b\[\?1049h/);
+      t.ok(text.startsWith(`${escape}[?1049h`));
       const frames = text.split('\x1b[H').slice(1, -1);
       for (const each of frames) {
-        const lines = each.replace(/\x1b\[[0-9;?]*[a-zA-Z]/g, '').split(/\r+\n/);
+        const lines = stripVTControlCharacters(each).split(/\r+\n/);
         t.ok(lines.length <= 24 && lines.every((line) => line.length <= 80), each);
       }
       t.equal(await daemon.stop(), 0);
       await top.shows(/waiting for the daemon: no daemon answers on/);
       top.press('q');
       t.equal(await top.exited, 0);
-      t.match(await top.shows(/\x1b\[\?1049l/), /\x1b\[\?25h\x1b\[\?1049l$/);
+      t.ok((await top.shows(/1049l/)).endsWith(`${escape}[?25h${escape}[?1049l`));
     },
   );
 });

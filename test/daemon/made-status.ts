@@ -51,8 +51,8 @@ export function madeStatus(streams: readonly string[], lanes: number): Status {
     })),
     log: { linesLost: next(), linesSuppressed: next() },
     alerts: [
-      { name: 'backlog_old', stream: streams[0] ?? '', state: 'active' },
-      { name: 'disk_full', state: 'quiet' },
+      { name: 'backlog_old', measure: 'backlog_age', stream: streams[0] ?? '', state: 'active', threshold: next() },
+      { name: 'disk_full', measure: 'dlq_disk_full', state: 'quiet', threshold: next() },
     ],
     latency: {},
   };
@@ -70,6 +70,8 @@ function madeStream(next: Next): StreamStatus {
       probes: next(),
       records: next(),
       recordsFailed: next(),
+      throttled: next(),
+      recordsThrottled: next(),
     },
     dlq: { spilled: next(), dead: next(), bytes: next() },
   };

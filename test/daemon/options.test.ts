@@ -57,6 +57,8 @@ t.test('every option of the table arrives in Config under its name', async (t) =
     dlq: [config.dlq],
     journal: [config.journal],
     log: [config.log],
+    alert: config.alerts,
+    notify: [config.notify],
   };
   for (const [label, section, , option] of rows) {
     if (option.default !== undefined)
@@ -81,16 +83,21 @@ t.test('whatever the loader takes, the JSON Schema takes too', async () => {
     fc.double({ min: -1, max: 2, noNaN: true }),
     fc.constantFrom('json', 'cbor', 'none', 'spill', 'unix', 'each', 'memory', 'info', 'key', ''),
     fc.stringMatching(/^[0-9]{1,4}(ms|s|m|h|KiB|MiB|GiB)?$/),
+    fc.constantFrom(['/bin/page'], ['page'], ['/bin/page', 5], []),
     fc.stringMatching(/^\/?[a-z.:/]{1,12}(:[0-9]{1,5})?$/),
     fc.constantFrom('0660', 'https://h:1', 'HTTP://h', '127.0.0.1:7070', '[::1]:0', 'eu-west-1', 'orders'),
   );
   const schema = zodSchema();
+  const required: Partial<Record<SectionName, object>> = {
+    stream: { name: 'orders' },
+    listen: { kind: 'unix' },
+    alert: { name: 'dlq_full' },
+  };
   const row = fc.constantFrom(...rows);
   fc.assert(
     fc.property(row, written, ([, section, key, option], value) => {
       if (!readValue(option, value, false).ok) return true;
-      const required = section === 'stream' ? { name: 'orders' } : section === 'listen' ? { kind: 'unix' } : {};
-      const table = { ...required, [key]: value };
+      const table = { ...required[section], [key]: value };
       return schema.safeParse({ [section]: sections[section].many ? [table] : table }).success;
     }),
     { numRuns: 20_000 },

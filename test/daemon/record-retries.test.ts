@@ -16,6 +16,8 @@ t.test("what a burst sends beyond the shards' limits follows at their rate, thou
     records.failed > 1_000,
     `${records.failed} records were throttled: far more than the budget of other retries lets go`,
   );
+  const { requests } = (await daemon.status()).streams['orders'] ?? {};
+  t.match(requests, { recordsFailed: records.failed, recordsThrottled: records.failed }, 'and each is counted as such');
   t.ok(records.failed < burst, 'and the limiter, not chance, decides when they go again');
   t.match((await rig.readBack(burst)).counts(), { lost: 0, duplicated: 0, altered: 0 });
 });

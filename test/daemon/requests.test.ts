@@ -25,5 +25,10 @@ t.test('requests that are answered, that fail and that are sent again are counte
   const { answered = 0, failed = 0, probes = 0 } = healed ?? {};
   t.equal(seen['PutRecords'], answered + failed + probes, 'as the simulator counts them');
   const line = await daemon.line(({ kind, again }) => kind === 'requests' && again === healed?.again);
-  t.match(line, { ...healed, recordsFailed: 0 });
+  t.match(line, { ...healed, recordsFailed: 0, throttled: 0 });
+
+  await rig.simulator.faults({ errorShare: 1, errorType: 'LimitExceededException' });
+  await rig.send(daemon.socket, 1_001, 1_002);
+  const throttled = await until(requests, (now) => (now?.throttled ?? 0) > 0);
+  t.equal(throttled?.throttled, (throttled?.failed ?? 0) - failed, 'what is too much for Kinesis is counted as that');
 });

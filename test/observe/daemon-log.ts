@@ -100,7 +100,8 @@ export class DaemonLog {
     this.#accepted += Math.floor(this.#next() * 1e6);
     const books = { received: this.#accepted, refused: 0, accepted: this.#accepted, delivered: this.#accepted - 1_000 };
     const rest = { inFlight: 1_000, dlq: 0, dropped: 0, recovered: 0 };
-    const requests = { answered: 9, failed: 0, again: 0, probes: 0, records: 900, recordsFailed: 1 };
+    const sent = { answered: 9, failed: 0, again: 0, probes: 0, records: 900, recordsFailed: 1 };
+    const requests = { ...sent, throttled: 0, recordsThrottled: 1 };
     for (const where of [{}, ...streams.map((stream) => ({ stream }))]) {
       this.#log.info('ledger', 'ledger', { ...books, ...rest, ...where });
       this.#log.info('requests', 'requests', { ...requests, ...where });

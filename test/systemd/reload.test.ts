@@ -142,9 +142,19 @@ t.test('every option is either taken over or named for a restart, never passed o
     dlq: config.dlq,
     journal: config.journal,
     log: config.log,
+    alert: config.alerts[0] as object,
+    notify: config.notify,
   };
   // Part of a listener's or a stream's identity, or gone when the configuration is made.
-  const identities = new Set(['stream.name', 'listen.kind', 'listen.path', 'listen.address', 'listen.mode']);
+  const identities = new Set([
+    'stream.name',
+    'listen.kind',
+    'listen.path',
+    'listen.address',
+    'listen.mode',
+    'alert.name',
+    'alert.enabled',
+  ]);
   for (const section of Object.keys(sections) as SectionName[]) {
     for (const [key, { name, reload }] of Object.entries(optionsOf(section))) {
       if (identities.has(`${section}.${key}`)) continue;
@@ -155,7 +165,9 @@ t.test('every option is either taken over or named for a restart, never passed o
           ? { ...config, streams: [other] }
           : section === 'listen'
             ? { ...config, listeners: [...config.listeners.slice(0, -1), other] }
-            : { ...config, [section]: other };
+            : section === 'alert'
+              ? { ...config, alerts: [other, ...config.alerts.slice(1)] }
+              : { ...config, [section]: other };
       const { changed, restart } = planReload(config, after as unknown as typeof config);
       t.match(reload === true ? changed : restart, [new RegExp(`(^${section}[.]|: )${key}$`)], `${section}.${key}`);
       t.equal(changed.length + restart.length, 1, `${section}.${key} alone`);

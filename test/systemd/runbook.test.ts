@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import ts from 'typescript';
+import { alertFields, anchorOf, quantityText } from '../../src/alerts/alert-text.ts';
+import { type MeasureName, measureNames, measureOf } from '../../src/alerts/measures.ts';
+import { type AlertRule, defaultRules } from '../../src/alerts/rules.ts';
 import { parsedText, root, type Source, shipped, walk } from '../tidy/sources.ts';
 
 const runbook = readFileSync(join(root, 'systemd/README.md'), 'utf8');
@@ -67,5 +70,51 @@ t.test('codes are found wherever they are written', async (t) => {
     "this.leave('some_code', message, true);",
   ]) {
     t.equal(new Set(codesOf(parsedText('src/x.ts', line))).has('some_code'), true, line);
+  }
+});
+
+/** What the README says of the rule that is there unasked. */
+function unasked({ measure, threshold, stream, forMs }: AlertRule): string {
+  const { side, unit } = measureOf(measure);
+  const times = forMs === 0 ? '' : `, for ${quantityText(forMs, 'ms')}`;
+  return `${side} ${quantityText(threshold, unit)}${stream === '*' ? ', each stream' : ''}${times}`;
+}
+
+t.test('every measure has its row in runbook and README, every row is a measure', async (t) => {
+  const rows = [...runbook.matchAll(/^\| <a id="([a-z0-9_-]+)"><\/a>`([a-z0-9_]+)` \| [^|]+ \| [^|]+ \|$/gm)];
+  t.strictSame(
+    rows.map(([, , measure]) => measure),
+    measureNames,
+    'systemd/README.md: Alerts',
+  );
+  for (const [, anchor, measure = ''] of rows) t.equal(anchor, anchorOf(measure), 'the anchor that log lines name');
+  const units = { ms: 'time', bytes: 'bytes', number: 'number' };
+  const wanted = measureNames.map((measure: MeasureName) => {
+    const rule = defaultRules.find(({ name }) => name === measure);
+    return `\`${measure}\` | ${units[measureOf(measure).unit]} | ${rule === undefined ? '' : `${unasked(rule)} `}`;
+  });
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const start = readme.indexOf('| measure | unit | unasked | what |');
+  const table = readme.slice(start, readme.indexOf('\n\n', start)).split('\n').slice(2);
+  t.strictSame(
+    table.map((row) => /^\| ([^|]+ \| [^|]+ \| [^|]*)\| [^|]+ \|$/.exec(row)?.[1]),
+    wanted,
+    'README.md: Alerts',
+  );
+});
+
+t.test('what an alert line tells to look at leads to the runbook', async (t) => {
+  for (const rule of defaultRules) {
+    const notice = {
+      change: 'fired',
+      rule,
+      stream: undefined,
+      value: 1,
+      heldMs: 0,
+      tookMs: undefined,
+      isDropped: false,
+    } as const;
+    const anchor = /runbook#([a-z0-9_-]+)$/.exec(alertFields(notice).hint ?? '')?.[1] ?? '';
+    t.match(runbook, `<a id="${anchor}"></a>`);
   }
 });
