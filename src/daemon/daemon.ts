@@ -509,6 +509,7 @@ export class Daemon {
       ),
       orders: this.#orders,
       randomKeys,
+      share: () => random.share(),
       published,
     });
   }

@@ -21,6 +21,7 @@ import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { CarryBuffer, type CarryPool } from './carry.ts';
+import { Sender } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import type { Intake, Landing, Refusal } from './intake.ts';
 
@@ -53,6 +54,7 @@ export class Connection {
   #framer: Framer | undefined;
   #idleTimeoutMs = 0;
   #senderEnded = false;
+  readonly #sender = new Sender();
   #offered = 0;
   #leaveTimer: NodeJS.Timeout | undefined;
   /** What a finishing connection leaves with. */
@@ -177,6 +179,7 @@ export class Connection {
     const host = this.#host;
     assert(framer !== undefined, 'bytes have chosen a framer');
     const timeUs = host.nowUs();
+    host.intake.feeds(this.#sender);
     const taken = this.#senderEnded ? framer.finish(start, end, timeUs) : framer.consume(start, end, timeUs);
     assert(taken >= start && taken <= end, 'a framer takes bytes that it was given');
     const waits = framer.blocked || framer.congested === true;

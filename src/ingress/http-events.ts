@@ -22,11 +22,13 @@
  * Long because every way in which a request can end is told here.
  *
  * Every answer counts `accepted` (of these `spilled`) and `refused`. 408, 413, 429 and 503 say in `taken` how many events of the
- * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`).
+ * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`). 429 and 503 say in
+ * `retryAfterMs` what `Retry-After` says in whole seconds, rounded up.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Arena } from '../ring/arena.ts';
 import type { CarryPool } from './carry.ts';
+import { senderOf } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import { RequestDelivery } from './http-delivery.ts';
 import { carryFullFault, type Fault, lateFault } from './http-faults.ts';
@@ -119,6 +121,7 @@ export class EventsRequest {
       arena,
       landing,
       intake: this.#request,
+      sender: senderOf(input.socket),
       carryPool,
       nowUs,
       bytesMax: bodyBytesMax,
@@ -259,9 +262,12 @@ export class EventsRequest {
   }
 
   #tellFaultNow({ status, code, message }: Fault): void {
-    const retryAfterS = Math.max(1, Math.ceil(this.#host.intake.retryAfterMs(this.#head.stream) / 1000));
-    const headers = status === 429 || status === 503 ? { 'retry-after': String(retryAfterS) } : undefined;
-    this.#tell(status, { error: code, message, retryable: headers !== undefined, ...this.#whereToGoOn() }, headers);
+    if (status !== 429 && status !== 503) {
+      return this.#tell(status, { error: code, message, retryable: false, ...this.#whereToGoOn() });
+    }
+    const retryAfterMs = this.#host.intake.retryAfterMs(this.#head.stream);
+    const headers = { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
+    this.#tell(status, { error: code, message, retryable: true, retryAfterMs, ...this.#whereToGoOn() }, headers);
   }
 
   #whereToGoOn(): { taken: number; nextLine?: number } {

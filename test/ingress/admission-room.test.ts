@@ -15,7 +15,7 @@ function admissionBefore(dlq: { writable: boolean }): Admission {
   const arena = createArena(1024 ** 2);
   arena.words[breakerWord] = BreakerState.open;
   const ring = new RingProducer(arena, { controlOffset: controls, entriesOffset: entries, capacity: 4_096 });
-  const limits = { capacityBytes: 4_096, openAt: 0.9, closeAt: 0.6, openAfterMs: 1_000, waitMs: 500 };
+  const limits = { capacityBytes: 4_096, openAt: 0.9, closeAt: 0.6, openAfterMs: 1_000 };
   const admission = new Admission({
     arena,
     clock: { nowMs: () => performance.now(), nowUs: () => performance.now() * 1000 },
@@ -33,6 +33,7 @@ function admissionBefore(dlq: { writable: boolean }): Admission {
     },
     orders: [undefined],
     randomKeys: { offset: event, length: 1_024 },
+    share: () => 0.5,
     published: () => undefined,
   });
   admission.refresh();

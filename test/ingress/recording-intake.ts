@@ -59,6 +59,7 @@ export function recordingIntake(
     commit() {
       this.commits += 1;
     },
+    feeds: () => undefined,
     retryAfterMs: () => 250,
     whenRoom(_stream, resume) {
       waiters.push(resume);
