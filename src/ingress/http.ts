@@ -18,7 +18,7 @@ import type { Duplex } from 'node:stream';
 import { CarryPool } from './carry.ts';
 import { type EventsHost, EventsRequest } from './http-events.ts';
 import { bareAnswer, type ClientFault, clientFault, connectFault, endedFault, listenFailure } from './http-faults.ts';
-import { headBytesMax, readEventsHead } from './http-head.ts';
+import { ambiguityOf, headBytesMax, readEventsHead } from './http-head.ts';
 import { Verdict } from './intake.ts';
 
 export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
@@ -211,9 +211,11 @@ class Listener implements HttpListener {
       return;
     }
     this.stats.requests += 1;
-    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) {
       response.setHeader('connection', 'close');
-      const message = 'no HTTP/1.1: the request has no Host header';
+      const message = `no HTTP/1.1: ${ambiguity}`;
+      this.#ending.add(request.socket);
       this.#refuse(request, response, expectsContinue, { status: 400, code: 'bad_http', message });
       return;
     }
