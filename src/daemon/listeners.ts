@@ -48,9 +48,9 @@ export interface ListenerParts {
   readonly onInputEnd: () => void;
 }
 
-/** A request, and its head, that take longer are slow senders or worse. */
+/** A request, and its head, that take longer are slow senders or worse. Node looks every half second. */
 const httpRequestTimeoutMs = 60_000;
-const httpHeadersTimeoutMs = 10_000;
+const httpHeadersTimeoutMs = 9_000;
 
 /** Share of the memory budget that unfinished events of all connections may take. */
 const carryShare = 1 / 8;
@@ -149,12 +149,14 @@ async function openUnix(
     connectionsMax: listener.connectionsMax,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     idleTimeoutMs: listener.idleTimeoutMs,
+    stallTimeoutMs: listener.stallTimeoutMs,
   });
   return {
     address: listener.path,
     close: (drainMs) => server.close({ drainMs }),
     tellBreaker: (index, state) => server.tellBreaker(index, state, intake.retryAfterMs(index)),
-    retune: ({ connectionsMax, idleTimeoutMs }) => server.retune({ connectionsMax, idleTimeoutMs }),
+    retune: ({ connectionsMax, idleTimeoutMs, stallTimeoutMs }) =>
+      server.retune({ connectionsMax, idleTimeoutMs, stallTimeoutMs }),
   };
 }
 
@@ -185,6 +187,7 @@ async function openHttp(
     headersTimeoutMs: httpHeadersTimeoutMs,
     connectionsMax: listener.connectionsMax,
     idleTimeoutMs: listener.idleTimeoutMs,
+    stallTimeoutMs: listener.stallTimeoutMs,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     status: parts.status,
     ready: parts.ready,
@@ -192,8 +195,8 @@ async function openHttp(
   return {
     address: server.address,
     close: (drainMs) => server.close({ drainMs }),
-    retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs }) =>
-      server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs }),
+    retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs, stallTimeoutMs }) =>
+      server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs, stallTimeoutMs }),
   };
 }
 

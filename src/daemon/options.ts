@@ -97,6 +97,8 @@ export const listenOptions = {
     about: 'Connections at one time; further ones are closed at once.' },
   idle_timeout: { name: 'idleTimeoutMs', kind: 'duration', default: '5m', least: '0', most: '24h', takes: ['unix', 'http'], reload: true,
     about: 'A connection that is silent for this long is closed; "0": never.' },
+  stall_timeout: { name: 'stallTimeoutMs', kind: 'duration', default: '8s', least: '0', most: '1h', takes: ['unix', 'http'], reload: true,
+    about: 'An event that has begun and is not whole after this, or a request that brings less than 1 KiB in it, ends its connection; "0": never.' },
   body_bytes_max: { name: 'bodyBytesMax', kind: 'size', default: '16MiB', least: '64KiB', most: '64MiB', takes: ['http'],
     about: 'Largest request body.' },
   frame_bytes_max: { name: 'frameBytesMax', kind: 'size', default: '2MiB', least: '1KiB', most: '12MiB',

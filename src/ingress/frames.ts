@@ -111,6 +111,12 @@ class FrameFramer implements Framer {
   get wantedBytes(): number {
     return this.#wantedBytes;
   }
+  get judged(): number {
+    return this.#judged;
+  }
+  get skipping(): boolean {
+    return this.#skipBytes > 0;
+  }
   get offered(): number {
     return this.#judged - this.#oversized;
   }

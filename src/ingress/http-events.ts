@@ -8,7 +8,7 @@
  * | some refused for good, the others taken; or the body is no body of events from some place on | 400 |
  * | an event was refused as `saturated` | 429, `Retry-After` |
  * | ... as `stream_unavailable`, `dlq_full`, `draining`; no room within the request's time; unfinished events take too much memory | 503, `Retry-After` |
- * | the body did not end within the request's time | 408 |
+ * | the body did not end within the request's time, or stalled | 408 |
  * | more than `bodyBytesMax` | 413 |
  *
  * With `Spillway-Ack: stream` the first two wait until each event has its fate, at most `ackTimeoutMs`: 200, when all that were
@@ -31,7 +31,7 @@ import type { CarryPool } from './carry.ts';
 import { senderOf } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import { RequestDelivery } from './http-delivery.ts';
-import { carryFullFault, type Fault, lateFault } from './http-faults.ts';
+import { carryFullFault, type Fault, lateFault, stalledFault } from './http-faults.ts';
 import { bodyTooLarge, type EventsHead } from './http-head.ts';
 import { type Intake, type Landing, type Refusal, refusals, Verdict } from './intake.ts';
 import { JsonArrayFramer } from './json-array.ts';
@@ -70,6 +70,9 @@ export type Answer = (
   headers?: Readonly<Record<string, string>>,
 ) => void;
 
+/** A body that brings less than this in the listener's stall timeout is stalled. */
+const slowBytes = 1_024;
+
 export class EventsRequest {
   readonly #host: EventsHost;
   readonly #head: EventsHead;
@@ -85,6 +88,9 @@ export class EventsRequest {
   /** Of a request of ack level `stream` or `disk`. */
   readonly #delivery: RequestDelivery | undefined;
   readonly #ended: (bytesRead: number) => void;
+  /** How far the body was when it last had moved by {@link slowBytes}, and when that was seen. */
+  #movedBytes = 0;
+  #movedMs = Number.NaN;
   /** Why the listener ended this request, when it did. */
   #fault: Fault | undefined;
 
@@ -141,6 +147,15 @@ export class EventsRequest {
   /** All of its body has come, though perhaps not all is judged. */
   get complete(): boolean {
     return this.#input.complete;
+  }
+
+  /** Ends the request when its body has hardly moved for `stallMs`, and not for want of room. */
+  look(nowMs: number, stallMs: number): void {
+    const { bytesRead, blocked } = this.#stream;
+    if (blocked || this.complete || bytesRead - this.#movedBytes >= slowBytes || Number.isNaN(this.#movedMs)) {
+      this.#movedBytes = bytesRead;
+      this.#movedMs = nowMs;
+    } else if (nowMs - this.#movedMs >= stallMs) this.fail(stalledFault(stallMs));
   }
 
   /** Ends the request with a fault of the connection (bytes that are no HTTP); the sender is told what was taken. */

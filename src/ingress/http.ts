@@ -6,6 +6,7 @@
  * |---|---|
  * | `connectionsMax` | the first request is answered 503, then closed; from {@link turningAwayMax} such ones on closed at once |
  * | `headersTimeoutMs`, 16 KiB of head | 408, 431, closed |
+ * | a body that brings less than 1 KiB in `stallTimeoutMs` | 408, with counts |
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
  * | `idleTimeoutMs` without a request, or with answers that are not read | closed |
  * | a body that nobody wants (bad head, too long, stopped) | answered at once; what still comes is dropped for 2 s, then closed |
@@ -32,6 +33,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly ackDefault?: 'memory' | 'disk' | 'stream';
   /** How long a connection may stay open between two requests. */
   readonly idleTimeoutMs: number;
+  /** A body that brings less than a kilobyte in so long is given up; 0: never. */
+  readonly stallTimeoutMs: number;
   /** How long the head of a request may take. */
   readonly headersTimeoutMs: number;
   /** Bound on what all requests together keep of unfinished events, in bytes. */
@@ -53,7 +56,10 @@ export interface HttpListenerStats {
 }
 
 /** What may change while it listens; for connections and requests that come from then on. */
-export type HttpLimits = Pick<HttpListenerOptions, 'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs'>;
+export type HttpLimits = Pick<
+  HttpListenerOptions,
+  'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs' | 'stallTimeoutMs'
+>;
 
 export interface HttpListener {
   /** `http://127.0.0.1:7070`, with the port that was bound. */
@@ -98,6 +104,7 @@ class Listener implements HttpListener {
   /** Connections that have brought what is no HTTP. */
   readonly #faulty = new WeakSet<Duplex>();
   #closed: Promise<void> | undefined;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(options: HttpListenerOptions) {
     const { headersTimeoutMs, requestTimeoutMs, carryBytesMax } = options;
@@ -149,6 +156,7 @@ class Listener implements HttpListener {
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(host, port, error)));
       this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
+        this.#looking = setInterval(() => this.#look(), checkIntervalMs / 2);
         const bound = (this.#server.address() as AddressInfo).port;
         this.address = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
         resolve();
@@ -174,11 +182,19 @@ class Listener implements HttpListener {
       const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
       this.#server.close(() => {
         clearTimeout(deadline);
+        clearInterval(this.#looking);
         resolve();
       });
       this.#server.closeIdleConnections();
     });
     return this.#closed;
+  }
+
+  #look(): void {
+    const { stallTimeoutMs, nowUs } = this.#options;
+    if (stallTimeoutMs === 0) return;
+    const nowMs = nowUs() / 1_000;
+    for (const events of this.#open.values()) events.look(nowMs, stallTimeoutMs);
   }
 
   #connected(socket: Socket): void {

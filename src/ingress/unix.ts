@@ -11,6 +11,7 @@
  * | `carryBytesMax` | the connection whose unfinished event does not fit is told `carry_full` and closed |
  * | unread answers (64 KiB) | not read from until it has read them; closed after `idleTimeoutMs` |
  * | `idleTimeoutMs` | told `idle_timeout` and closed |
+ * | an event not whole within `stallTimeoutMs` | told `stalled` and closed |
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
@@ -42,6 +43,8 @@ export interface UnixListenerOptions {
   /** Bound on what all connections together keep of unfinished events, in bytes. */
   readonly carryBytesMax: number;
   readonly idleTimeoutMs: number;
+  /** How long an event may take from its first byte to its last; 0: for ever. */
+  readonly stallTimeoutMs: number;
   /** Milliseconds that a connection may take to leave after its last answer. */
   readonly leaveMs?: number;
   /** False: copy into the landing zone instead of reading into it. For tests of the fallback. */
@@ -58,13 +61,16 @@ export interface ListenerStats {
   readonly carryBytes: number;
 }
 
+/** What may change while it listens. */
+export type UnixLimits = Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs' | 'stallTimeoutMs'>;
+
 export interface UnixListener {
   readonly path: string;
   readonly stats: ListenerStats;
   /** Tells every connection of `stream` that speaks frames the breaker's new state. */
   tellBreaker(stream: number, state: number, retryAfterMs: number): void;
   /** For connections that come from now on. */
-  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void;
+  retune(limits: UnixLimits): void;
   /**
    * Stops accepting, tells the connections `draining`, and resolves when all are gone or were cut off after `drainMs`. Senders of
    * ack level `stream` hear of what they sent for half of that time before. What
@@ -75,6 +81,8 @@ export interface UnixListener {
 
 const leaveMsDefault = 2_000;
 const backlog = 511;
+/** How often connections are looked at for events that do not come whole. */
+const lookMs = 250;
 
 /** Binds `path` and accepts. Throws a SpillwayError that names the path and the cure. */
 export async function listenUnix(options: UnixListenerOptions): Promise<UnixListener> {
@@ -95,6 +103,7 @@ class Listener implements UnixListener {
   #due: Connection[] = [];
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
+  readonly #looking: NodeJS.Timeout;
 
   constructor(options: UnixListenerOptions) {
     const { landing, arena } = options;
@@ -117,13 +126,17 @@ class Listener implements UnixListener {
     };
     this.#area = arena.buffer.subarray(landing.readStart, landing.readEnd);
     this.#host = this.#hostFor(carryPool);
+    this.#looking = setInterval(() => this.#look(), lookMs);
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
   listen(): Promise<void> {
     const { path, fd, mode } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error) => reject(listenFailure(path, error)));
+      this.#server.once('error', (error) => {
+        clearInterval(this.#looking);
+        reject(listenFailure(path, error));
+      });
       this.#server.once('listening', () => resolve());
       if (fd !== undefined) {
         this.#server.listen({ fd, backlog });
@@ -139,7 +152,7 @@ class Listener implements UnixListener {
     });
   }
 
-  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void {
+  retune(limits: UnixLimits): void {
     this.#options = { ...this.#options, ...limits };
   }
 
@@ -170,6 +183,7 @@ class Listener implements UnixListener {
     }, drainMs);
     if (this.#connections.size > 0) await gone;
     await closed;
+    clearInterval(this.#looking);
     clearTimeout(half);
     clearTimeout(deadline);
   }
@@ -190,6 +204,13 @@ class Listener implements UnixListener {
     this.stats.connectionsOpen += 1;
     this.stats.connectionsTotal += 1;
     connection.open(socket, idleTimeoutMs);
+  }
+
+  #look(): void {
+    const { stallTimeoutMs, nowUs } = this.#options;
+    if (stallTimeoutMs === 0) return;
+    const now = nowUs();
+    for (const connection of this.#connections) connection.look(now, stallTimeoutMs);
   }
 
   /** Neither lines nor frames are known yet: a line of JSON is understood by people, and by frame clients (PROTOCOL.md). */

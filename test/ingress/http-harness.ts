@@ -47,6 +47,7 @@ export async function listenHttpForTest(t: Test, options: HttpBenchOptions = {})
     headersTimeoutMs: 10_000,
     connectionsMax: 16,
     idleTimeoutMs: 30_000,
+    stallTimeoutMs: 0,
     carryBytesMax: 1 << 20,
     status: () => ({ state: 'ready' }),
     ready: () => true,

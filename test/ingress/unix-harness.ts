@@ -71,6 +71,7 @@ export async function listenForTest(t: Test, options: BenchOptions = {}): Promis
     connectionsMax: 16,
     carryBytesMax: 1 << 20,
     idleTimeoutMs: 30_000,
+    stallTimeoutMs: 0,
     leaveMs: 5_000,
     ...options,
   });
