@@ -2,14 +2,14 @@
  * Counts what a segment that an earlier run left still holds, and for which streams. Main thread; the index asks it of one
  * segment after the other, in the order of their sequences; the next ones are opened and begun meanwhile, since a disk that has
  * several files to read is several times as fast. It keeps the damage that it meets, and cuts off a torn tail. It holds the
- * event loop for one window of {@link scanBytes} at a time.
+ * event loop for one window of {@link scanWindow} at a time.
  */
 import type { OpenFile } from '../edges/files.ts';
 import { type Positions, positionOf } from './checkpoint.ts';
 import { type DlqContext, errorFields } from './context.ts';
 import type { Found, FoundKind } from './heads.ts';
 import { entry, Kind, type Memory, segmentHeaderBytes } from './layout.ts';
-import { quarantineRangesMax, scanBytes } from './options.ts';
+import { quarantineRangesMax } from './options.ts';
 import { quarantine, setAsideUnread } from './quarantine.ts';
 import { type DamageCause, SegmentReader } from './reader.ts';
 import { newSegment, type Segment } from './segment.ts';
@@ -68,7 +68,7 @@ export function newPass(context: DlqContext, streams: StreamNames, positions: Po
   };
 }
 
-/** Opens a segment and reads its first window into `memory`, of {@link scanBytes}. */
+/** Opens a segment and reads its first window into `memory`, of {@link scanWindow}. */
 export function beginSegment(context: DlqContext, item: Found, memory: Memory): Reading {
   const ranges: Range[] = [];
   const begin = async (): Promise<boolean> => {
@@ -77,7 +77,7 @@ export function beginSegment(context: DlqContext, item: Found, memory: Memory): 
     const reader = new SegmentReader({
       file,
       memory,
-      window: { offset: 0, length: scanBytes },
+      window: { offset: 0, length: memory.buffer.length },
       limit: item.file.bytes,
       tag: item.tag,
       payloads: false,
@@ -191,7 +191,7 @@ export function partOf(context: DlqContext, item: Found, firstSequence: number):
 
 async function isZero(file: OpenFile, { buffer }: Memory, from: number, to: number): Promise<boolean> {
   for (let position = from; position < to; ) {
-    const length = await file.read(buffer, 0, Math.min(scanBytes, to - position), position);
+    const length = await file.read(buffer, 0, Math.min(buffer.length, to - position), position);
     if (length === 0) return false;
     for (let index = 0; index < length; index++) if (buffer[index] !== 0) return false;
     position += length;

@@ -19,7 +19,7 @@ import {
   segmentHeaderBytes,
   streamNameBytesMax,
 } from './layout.ts';
-import { scanBytes } from './options.ts';
+import { scanWindow } from './options.ts';
 import { SegmentReader } from './reader.ts';
 import type { SegmentFile } from './segment.ts';
 
@@ -118,8 +118,8 @@ export async function firstSequenceIn(
   keys: Keys | undefined,
   insist: (read: () => Promise<boolean>) => Promise<boolean>,
 ): Promise<number> {
-  const memory = heapMemory(scanBytes);
-  const window = { offset: 0, length: scanBytes };
+  const memory = heapMemory(scanWindow(size));
+  const window = { offset: 0, length: memory.buffer.length };
   const onDamage = (): void => undefined;
   const reader = new SegmentReader({
     file,

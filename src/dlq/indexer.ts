@@ -15,7 +15,7 @@ import { beginSegment, endSegment, newPass, type Pass, partOf, type Reading, rea
 import type { DlqContext } from './context.ts';
 import type { Found } from './heads.ts';
 import { heapMemory, Kind, type Memory } from './layout.ts';
-import { indexReportMs, scanBytes } from './options.ts';
+import { indexReportMs, scanWindow } from './options.ts';
 import { removeSegment, setAside } from './quarantine.ts';
 import type { Survey } from './recover.ts';
 import type { Segment } from './segment.ts';
@@ -94,7 +94,9 @@ export class DlqIndex {
   async #run(): Promise<void> {
     const { context } = this.#parts;
     const begun: Reading[] = [];
-    const free: Memory[] = Array.from({ length: Math.min(readAhead, this.#segments) }, () => heapMemory(scanBytes));
+    const largest = this.#found.reduce((most, { file }) => Math.max(most, file.bytes), 0);
+    const window = scanWindow(largest);
+    const free: Memory[] = Array.from({ length: Math.min(readAhead, this.#segments) }, () => heapMemory(window));
     for (let next = 0; this.#indexed < this.#segments && !this.#stopped; ) {
       while (free.length > 0 && next < this.#segments) {
         begun.push(beginSegment(context, this.#found[next++]!, free.pop()!));

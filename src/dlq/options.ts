@@ -116,6 +116,12 @@ export const fullRetryMs = 500;
 export const indexReportMs = 2_000;
 /** Bytes that the index and tools read at a time: some thousand entries, which hold the event loop for about half a millisecond. */
 export const scanBytes = 256 * 1024;
+
+/** Memory that is enough to read files of up to `largest` bytes, {@link scanBytes} at a time. A multiple of 8. */
+export function scanWindow(largest: number): number {
+  return Math.min(scanBytes, Math.max(1024, (largest + 7) & ~7));
+}
+
 /**
  * So many sequences ahead of the spills a segment of the journal begins, see journal.ts. More spills than this while one of its entries waits in a
  * ring are refused; 2^53 such steps are left to a directory: half a million runs that are killed.

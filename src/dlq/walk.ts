@@ -1,7 +1,7 @@
 /**
  * Goes through the events that the segments of a directory hold, in their order, and tells which of them still wait: what the
  * checkpoint covers is done, what stands in two segments counts once. Main thread of a command; never writes. Memory: one window,
- * of a mebibyte for headers, and of the largest entry for payloads.
+ * of 256 KiB at most for headers, and of the largest entry for payloads.
  */
 import { join } from 'node:path';
 import { toPlainError } from '../base/errors.ts';
@@ -11,7 +11,7 @@ import type { DirectoryView, SegmentFacts } from './directory.ts';
 import type { Keys } from './encryption.ts';
 import { frameOverheadBytes } from './frames.ts';
 import { entry, entryHeaderBytes, heapMemory, Kind, type Memory, padded, payloadBytesMax } from './layout.ts';
-import { scanBytes } from './options.ts';
+import { scanWindow } from './options.ts';
 import { type DamageCause, SegmentReader } from './reader.ts';
 
 export type EntryState = 'waiting' | 'done' | 'repeated';
@@ -39,8 +39,8 @@ const windowBytesMax = padded(entryHeaderBytes + payloadBytesMax + 8 + frameOver
 
 /** Visits all entries of all segments; false: the visitor had it stopped. */
 export async function walk(view: DirectoryView, options: WalkOptions, visitor: Visitor): Promise<boolean> {
-  const largest = Math.max(0, ...view.segments.map(({ bytes }) => bytes));
-  const window = options.payloads ? Math.min(windowBytesMax, Math.max(scanBytes, padded(largest))) : scanBytes;
+  const largest = view.segments.reduce((most, { bytes }) => Math.max(most, bytes), 0);
+  const window = options.payloads ? Math.min(windowBytesMax, Math.max(1024, padded(largest))) : scanWindow(largest);
   const pass = { options, visitor, memory: heapMemory(window), states: new States(view), isStopped: false };
   for (const segment of view.segments) {
     if (segment.problem !== undefined) continue;

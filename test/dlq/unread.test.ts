@@ -1,6 +1,7 @@
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { asideCopiesMax, asideName } from '../../src/dlq/segment.ts';
 import { type Files, realFiles } from '../../src/edges/files.ts';
 import { until } from '../daemon/running.ts';
 import { readSeries, segmentNames } from './independent-reader.ts';
@@ -91,6 +92,25 @@ t.test(
     t.strictSame(await found(t, directory), []);
   },
 );
+
+t.test('no checkpoint passes one that nobody has read and for which all names are taken', async (t) => {
+  const { directory, first } = await twoSegments(t);
+  for (let copy = 0; copy < asideCopiesMax; copy++) writeFileSync(join(directory, asideName(first, copy)), 'taken');
+  const disk = new BadDisk();
+  disk.unreadable.add(first);
+  const queue = await Queue.open(t, directory, { files: disk.files });
+  await queue.replay();
+  queue.checkpoint();
+  await checkpointTried(queue);
+  t.strictSame(await found(t, directory), keys(range(0, 20)));
+  rmSync(join(directory, asideName(first, 3)));
+  await until(
+    async () => disk.renamed,
+    (names) => names.includes('checkpoint'),
+  );
+  t.strictSame(disk.renamed, [asideName(first, 3), 'checkpoint'], 'as soon as a name is free');
+  t.strictSame(await found(t, directory), []);
+});
 
 t.test('a checkpoint waits until the new name of a segment that was set aside is on disk', async (t) => {
   const { directory, first } = await twoSegments(t);

@@ -4,7 +4,7 @@ import { secondFaults, unreadableSegments } from './disk-recoveries.ts';
 import { holds, seed } from './held.ts';
 
 t.test('killed before any of its calls, the DLQ keeps what it acknowledged, and goes on', async (t) => {
-  holds(t, await kills(seed, 1_500), 1_500);
+  holds(t, await kills(seed, 600), 600);
 });
 
 t.test('a second fault while the disk that the first one left is read loses nothing either', async (t) => {
@@ -12,5 +12,5 @@ t.test('a second fault while the disk that the first one left is read loses noth
 });
 
 t.test('while a segment cannot be read nothing is passed that is not kept: the next start finds it', async (t) => {
-  holds(t, await unreadableSegments(seed, 1_000), 1_000);
+  holds(t, await unreadableSegments(seed, 400), 400);
 });

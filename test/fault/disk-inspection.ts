@@ -2,8 +2,9 @@
  * What must be true of a disk that a life left, whatever happened to it: it opens, what was acknowledged is done or there, unaltered,
  * the books are right, and it goes on. Test processes only; for the tests of this folder.
  */
+import { join } from 'node:path';
 import { viewDirectory } from '../../src/dlq/directory.ts';
-import { entry, Kind, type Memory } from '../../src/dlq/layout.ts';
+import { entry, heapMemory, Kind, type Memory } from '../../src/dlq/layout.ts';
 import { Appended } from '../../src/dlq/series.ts';
 import { walk } from '../../src/dlq/walk.ts';
 import { RandomSequence } from '../../src/simulator/random-sequence.ts';
@@ -66,14 +67,20 @@ async function judge(image: Image, seed: number, time: VirtualTime, story: Story
   const last = story.next + (isDead(story.next) ? 1 : 0);
   if (queue.offer(attempted(last)) !== Appended.ok) broken.push('it takes nothing');
   if (!(await queue.dlq.close())) broken.push('it does not close');
-  const after = disk.afterPowerCut('nothing', new RandomSequence(1));
   const isLeftover = (path: string): boolean => /\.tmp$|\/journal-[^/]*\.(seg|marks)$/.test(path);
   const leftovers = [...disk.afterKill().keys()].filter(isLeftover);
   if (leftovers.length > 0) broken.push(`left behind: ${leftovers.join(' ')}`);
+  // As costly as all before, and it finds its mistakes on nearly every disk: on one in four.
+  if (new RandomSequence(sizeOf(image)).below(4) > 0) return;
+  const after = disk.afterPowerCut('nothing', new RandomSequence(1));
   const next = await open(new ModelDisk(after, new RandomSequence(1)), { seed: seed + 2e6, fsync }, time);
   const kept = (await next.replay()).map((event) => numberOf(event, { ...story, next: last + 1 }));
   if (kept.length !== 1 || kept[0] !== last) broken.push(`the next one finds ${kept.join(' ')} instead of ${last}`);
   await next.dlq.close();
+}
+
+function sizeOf(image: Image): number {
+  return [...image.values()].reduce((sum, { length }) => sum + length, 0);
 }
 
 function checkReports(queue: Queue, { isWhole, hasSafeCheckpoints }: Expected, broken: string[]): void {
@@ -85,23 +92,36 @@ function checkReports(queue: Queue, { isWhole, hasSafeCheckpoints }: Expected, b
   }
 }
 
-/** The dead letters, as the tools see them; damaged ones are those that nobody was promised, and that were cut off their power. */
+/**
+ * The dead letters, as the tools see them; damaged ones are those that nobody was promised, and that were cut off their power. What a
+ * write has damaged that failed may stand whole in the next segment: then it is not damaged.
+ */
 async function deadLettersOn(disk: ModelDisk, story: Story): Promise<{ numbers: number[]; damaged: number }> {
   const numbers: number[] = [];
-  let damaged = 0;
+  const whole = new Set<number>();
+  const damaged = new Set<number>();
+  const image = disk.afterKill();
   const view = await viewDirectory(disk, directory, []);
   await walk({ ...view, segments: view.segments.filter(({ kind }) => kind === Kind.dead) }, {
     files: disk, directory, payloads: true, keys: undefined,
   }, {
     entry: (memory, at, stream, state) => {
       if (state === 'waiting') numbers.push(numberOf(eventAt(memory, at, stream), story));
+      whole.add(entry.sequence(memory, at));
       return true;
     },
-    damage: (_segment, _from, _to, cause) => {
-      if (cause === 'payload') damaged += 1;
+    damage: ({ name }, from, to, cause) => {
+      if (cause === 'payload') damaged.add(sequenceIn(image.get(join(directory, name)), from, to));
     },
   }); // biome-ignore format: short
-  return { numbers, damaged };
+  return { numbers, damaged: [...damaged].filter((sequence) => !whole.has(sequence)).length };
+}
+
+/** Of the entry that stands at `from` of a segment. */
+function sequenceIn(segment: Uint8Array | undefined, from: number, to: number): number {
+  const memory = heapMemory(to - from);
+  memory.buffer.set(segment?.subarray(from, to) ?? []);
+  return entry.sequence(memory, 0);
 }
 
 function eventAt(memory: Memory, at: number, stream: string): Event {

@@ -33,7 +33,9 @@ export interface KillReport {
   readonly disordered: number;
   /** By kill: what the next run found in the journal or in the DLQ. */
   readonly recovered: readonly number[];
-  /** The books of the last run balance: it has delivered what it found. */
+  /** What the last run found damaged: a kill in the middle of a write leaves an entry whose header alone is whole. */
+  readonly torn: number;
+  /** The books of the last run balance: it has delivered what it found, but for what was torn. */
   readonly isLedgerExact: boolean;
   readonly exitCode: number | null;
 }
@@ -94,7 +96,8 @@ export async function killAtDisk(ending: Ending, plan: KillPlan): Promise<KillRe
     duplicated,
     disordered: oracle.disordered,
     recovered,
-    isLedgerExact: ledger.delivered === ledger.recovered && ledger.accepted === 0,
+    torn: ledger.dropped,
+    isLedgerExact: ledger.delivered + ledger.dropped === ledger.recovered && ledger.accepted === 0,
     exitCode,
   };
 }

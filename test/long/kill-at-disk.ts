@@ -17,11 +17,12 @@ await runLane('kill-at-disk: what is acknowledged at level disk outlives every k
   for (const ordering of ['none', 'key'] as const) {
     const random = (): number => lane.random();
     const report = await killAtDisk(lane, { kills, eventsPerSecond, random, seed: lane.seed, ordering });
-    const { acked, sent, lost, altered, duplicated, disordered, recovered, isLedgerExact, exitCode } = report;
+    const { acked, sent, lost, altered, duplicated, disordered, recovered, torn, isLedgerExact, exitCode } = report;
     const found = recovered.reduce((sum, events) => sum + events, 0);
     lane.figure(`ordering ${ordering}: kills`, kills);
     lane.figure('sent; acknowledged', `${sent}; ${acked}`);
     lane.figure('found by the next run, all kills; at most', `${found}; ${Math.max(...recovered)}`);
+    lane.figure('of that, torn by the last kill', torn);
     lane.check('most of what was sent was acknowledged before a kill', acked > sent / 2, acked);
     lane.check('kills left events on disk only', found > kills);
     lane.check('lost of the acknowledged', lost === 0, lost);
