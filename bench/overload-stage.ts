@@ -96,6 +96,7 @@ overflow = "${overflow}"
 requests_in_flight = ${requestsInFlight}
 batch_bytes = "${batchBytes}"
 aggregate_bytes = "64KiB"
+record_bytes_max = "64KiB"
 linger = "20ms"
 [[listen]]
 kind = "unix"

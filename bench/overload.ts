@@ -33,8 +33,8 @@ const { values: switches } = parseArgs({
 const scale = switches.smoke ? 0.01 : Number(switches.scale);
 if (!(scale > 0 && scale <= 1)) throw new Error(`--scale ${switches.scale}: a number above 0, at most 1`);
 /** What the rings and the daemon's code need until figures mean something. */
-const settleMs = switches.smoke ? 200 : 3_000;
-const sized = (ms: number): number => Math.max(switches.smoke ? 300 : 3_000, ms * scale);
+const settleMs = switches.smoke ? 700 : 3_000;
+const sized = (ms: number): number => Math.max(switches.smoke ? 600 : 3_000, ms * scale);
 const evenly = (eventsPerSecond: number): number[] => Array<number>(connections).fill(eventsPerSecond / connections);
 
 const flood = await floodOf();
@@ -52,7 +52,8 @@ async function floodOf(): Promise<{ capacity: number; findings: readonly Finding
     const probe = await stage.phase(evenly(60_000), settleMs, sized(5_000));
     const capacity = rate(probe, delivered);
     // What the probe has left in the rings must not count.
-    const peak = await stage.phase(evenly(0.95 * capacity), 2 * settleMs, sized(15_000));
+    await stage.phase(evenly(0.5 * capacity), settleMs, 100);
+    const peak = await stage.phase(evenly(0.95 * capacity), settleMs, sized(15_000));
     const openedBefore = openings(stage);
     const modest = capacity / (2 * connections);
     const greedy = 10 * capacity - (connections - 1) * modest;
@@ -85,7 +86,8 @@ async function outageOf(capacity: number): Promise<{ findings: readonly Finding[
     const gone = await stage.phase(rates, 0, sized(60_000));
     await stage.simulator.faults({ latencyMs: 100 });
     const backMs = stage.now();
-    const healMsMax = 120_000 * Math.max(scale, 0.1);
+    // A short outage has the same settling times as a long one.
+    const healMsMax = 120_000 * scale + (scale < 1 ? 10_000 : 0);
     const isHealed = ({ status }: Sample): boolean => status.ledger.dlq === 0 && status.backlog.oldestMs < 1_000;
     const healed = await stage.until(isHealed, healMsMax + 10_000);
     const { samples } = stage;

@@ -4,7 +4,7 @@
  *
  * ```
  *   ring full ── 1.0 ┐
- *   open_at  ── 0.9 ─┼─ at or above, or the oldest event waits for open_after: closed ▶ open; halfOpen ▶ open
+ *   open_at  ── 0.9 ─┼─ at or above, or the oldest event waits for open_after, or the newest will:  closed, halfOpen ▶ open
  *                    │
  *   close_at ── 0.6 ─┼─ at or below, the oldest younger, nothing turned away, for 5 s:   open ▶ halfOpen
  *                    ├─ ... for 0.3 s, and at most half of the allowance is used:         open ▶ halfOpen
@@ -16,6 +16,9 @@
  * is turned away. So the lane has work at any overload, what enters waits for a bounded time, and that nothing is turned away any
  * more is the sign that the overload is over. A breaker that shut its ring would see it drain, open it, and see it fill, again and
  * again, for as long as senders are faster than the lane.
+ *
+ * What its lane emptied when events were last turned away is remembered: the next overload is seen by how long what the ring holds
+ * will take, before the oldest event is old. Ten times the load would bring ten times open_after meanwhile.
  *
  * A load of just about what the lane takes has lulls. That is why a ring that is not nearly empty must be quiet for longer, and why
  * one that opens again within {@link noiseMs} of its closing must be so in any case.
@@ -34,6 +37,8 @@ export interface SaturationOptions {
 
 /** How long nothing must have been turned away before an open ring that is nearly empty counts as drained. */
 export const quietMs = 300;
+/** How long it is remembered what a lane can do. */
+export const rememberMs = 600_000;
 /** Share of the allowance that is used at most when a ring is nearly empty. */
 export const emptyShare = 1 / 2;
 /** How long a half-open ring must stay below the low mark before its breaker closes. */
@@ -44,9 +49,13 @@ export const noiseMs = 5_000;
 /** Share of open_after in which the allowance is emptied. */
 const allowanceShare = 3 / 4;
 /** With this factor the allowance still lasts for less than open_after. */
-const fewShare = 5 / 4;
-/** The allowance is at least this share of the ring: a lane that gets little to do empties little, and would get ever less. */
-const allowanceLeast = 1 / 32;
+const crowdedShare = 5 / 4;
+/**
+ * The allowance is at least so much, and so much of a small ring: a lane that got little to do has emptied little, and must not get
+ * ever less.
+ */
+const allowanceBytesLeast = 1024 ** 2;
+const allowanceShareLeast = 1 / 8;
 /** And at most this share of the high mark. */
 const allowanceMost = 15 / 16;
 
@@ -61,8 +70,14 @@ export class SaturationBreaker {
   /** Since when it also is nearly empty. */
   #emptySinceMs = Number.POSITIVE_INFINITY;
   #isNoise = false;
+  /** What the lane emptied when events were last turned away, bytes a millisecond, and when that was; 0: not known. */
+  #known = 0;
+  #knownMs = 0;
+  /** Opened for what it knew, and nothing was turned away since. */
+  #isGuess = false;
   #admits = true;
   #admitsFew = true;
+  #isCrowded = false;
 
   constructor(options: SaturationOptions, onTransition: OnTransition) {
     this.#options = options;
@@ -88,9 +103,14 @@ export class SaturationBreaker {
     return this.#admits;
   }
 
-  /** As {@link admits}, with a fourth more of the allowance: for senders that ask for little. */
+  /** Of an open ring beyond its allowance: whether senders that ask for little may still use it. */
   get admitsFew(): boolean {
     return this.#admitsFew;
+  }
+
+  /** An open ring holds more than a fourth more of its allowance. */
+  get isCrowded(): boolean {
+    return this.#isCrowded;
   }
 
   /** What the lane empties while the ring is never empty; 0: not known. */
@@ -113,26 +133,47 @@ export class SaturationBreaker {
     const lowBytes = closeAt * capacityBytes;
     if (usedBytes >= openAt * capacityBytes) this.#saturated(nowMs, 'ring_bytes');
     else if (oldestMs >= openAfterMs) this.#saturated(nowMs, 'oldest_event');
+    else if (!this.isOpen && this.#willWait(usedBytes, nowMs)) this.#saturated(nowMs, 'expected_wait');
     else if (usedBytes > lowBytes || turnedAway) this.#quietSinceMs = Number.POSITIVE_INFINITY;
     else this.#quiet(usedBytes, nowMs);
     if (!this.isOpen) {
       this.#admits = this.#admitsFew = true;
+      this.#isCrowded = false;
       return;
     }
     this.#rate.saw(tail, nowMs);
+    if (turnedAway) this.#remember(nowMs);
     // While it is not known how fast the lane is, age must do.
     const isLate = this.#rate.bytesPerMs === 0 && oldestMs >= openAfterMs;
     const allowanceBytes = isLate ? -1 : this.#allowanceBytes();
     this.#admits = usedBytes <= allowanceBytes;
-    this.#admitsFew = usedBytes <= fewShare * allowanceBytes;
+    this.#admitsFew = this.#rate.bytesPerMs > 0 && usedBytes < openAt * capacityBytes;
+    this.#isCrowded = usedBytes > crowdedShare * allowanceBytes;
+  }
+
+  #remember(nowMs: number): void {
+    this.#isGuess = false;
+    if (this.#rate.bytesPerMs === 0) return;
+    this.#known = this.#rate.bytesPerMs;
+    this.#knownMs = nowMs;
+  }
+
+  /** Whether the lane needs more than open_after for what the ring holds. */
+  #willWait(usedBytes: number, nowMs: number): boolean {
+    if (this.#known === 0 || nowMs - this.#knownMs > rememberMs) return false;
+    return usedBytes > Math.max(this.#known * this.#options.openAfterMs, this.#leastBytes);
+  }
+
+  get #leastBytes(): number {
+    return Math.min(allowanceBytesLeast, this.#options.capacityBytes * allowanceShareLeast);
   }
 
   #allowanceBytes(): number {
     const { capacityBytes, openAt, closeAt, openAfterMs } = this.#options;
-    const { bytesPerMs } = this.#rate;
+    const bytesPerMs = this.#rate.bytesPerMs || this.#known;
     if (bytesPerMs === 0) return closeAt * capacityBytes;
     const emptied = bytesPerMs * openAfterMs * allowanceShare;
-    return Math.max(Math.min(emptied, openAt * capacityBytes * allowanceMost), capacityBytes * allowanceLeast);
+    return Math.max(Math.min(emptied, openAt * capacityBytes * allowanceMost), this.#leastBytes);
   }
 
   #saturated(nowMs: number, cause: string): void {
@@ -140,6 +181,7 @@ export class SaturationBreaker {
     if (this.isOpen) return;
     this.#isNoise = this.state === BreakerState.halfOpen || nowMs - this.#closedMs < noiseMs;
     this.#rate.restart();
+    this.#isGuess = cause === 'expected_wait';
     this.#admits = this.#admitsFew = false;
     if (this.state === BreakerState.closed) this.#breaker.trip(nowMs, cause);
     else this.#breaker.fail(nowMs, cause);
@@ -160,6 +202,8 @@ export class SaturationBreaker {
       if (breaker.tryProbe(nowMs, 'drained')) this.#halfOpenSinceMs = nowMs;
     } else if (breaker.state === BreakerState.halfOpen && nowMs - this.#halfOpenSinceMs >= settleMs) {
       breaker.succeed('stays drained');
+      // It has taken all that came: the lane can do more than it could then.
+      if (this.#isGuess) this.#known = 0;
       this.#closedMs = nowMs;
     }
   }

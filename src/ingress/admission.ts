@@ -457,7 +457,7 @@ export class Admission implements Intake {
     for (let i = 0; i < this.#rings.length; i++) this.#refreshRing(i, nowMs);
     if (!this.#counts) return;
     for (let stream = 0; stream < this.#streamCount; stream++) {
-      this.#fairShares[stream]?.tick(this.#drainBytesPerMs(stream), nowMs);
+      this.#tickShares(stream, nowMs);
     }
   }
 
@@ -481,13 +481,15 @@ export class Admission implements Intake {
     else this.#ways[i] = saturation.admitsFew ? Way.few : Way.shut;
   }
 
-  /** What the lanes empty of the stream's rings. */
-  #drainBytesPerMs(stream: number): number {
-    let sum = 0;
+  #tickShares(stream: number, nowMs: number): void {
+    let drainBytesPerMs = 0;
+    let isCrowded = false;
     for (let i = stream; i < this.#rings.length; i += this.#streamCount) {
-      sum += (this.#rings[i] as AdmissionRing).saturation.drainBytesPerMs;
+      const { saturation } = this.#rings[i] as AdmissionRing;
+      drainBytesPerMs += saturation.drainBytesPerMs;
+      if (saturation.isCrowded) isCrowded = true;
     }
-    return sum;
+    this.#fairShares[stream]?.tick(drainBytesPerMs, isCrowded, nowMs);
   }
 
   /** Whether a breaker of the stream is open, whatever that means for its events. */

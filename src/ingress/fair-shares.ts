@@ -26,8 +26,9 @@ export function senderOf(connection: object): Sender {
 
 export const windowMs = 100;
 
-/** What is guaranteed is less than what is emptied, so that a ring with more than its allowance comes down to it. */
+/** What is guaranteed is less than what is emptied, so that a ring with more than its allowance comes down to it: soon, if it is crowded. */
 const guaranteedShare = 0.9;
+const guaranteedCrowded = 0.5;
 
 export class FairShares {
   #window = 1;
@@ -49,9 +50,10 @@ export class FairShares {
   }
 
   /** The lanes empty the stream's rings at this rate. Begins the next window when it is time. */
-  tick(drainBytesPerMs: number, nowMs: number): void {
+  tick(drainBytesPerMs: number, isCrowded: boolean, nowMs: number): void {
     if (nowMs - this.#sinceMs < windowMs) return;
-    this.#shareBytes = this.#senders === 0 ? 0 : (guaranteedShare * drainBytesPerMs * windowMs) / this.#senders;
+    const guaranteed = (isCrowded ? guaranteedCrowded : guaranteedShare) * drainBytesPerMs * windowMs;
+    this.#shareBytes = this.#senders === 0 ? 0 : guaranteed / this.#senders;
     this.#sinceMs = nowMs;
     this.#senders = 0;
     this.#window += 1;

@@ -212,7 +212,7 @@ class FrameFramer implements Framer {
       }
       offset = next;
       judged += 1;
-      if (verdict >= firstRefusal) {
+      if (verdict >= firstRefusal && !this.#answers.extended(judged, verdict)) {
         this.#answers.eventBytesMax = intake.eventBytesMax(stream);
         this.#answers.refused(judged, verdict, intake.retryAfterMs(stream));
         if (this.#answers.full) {
