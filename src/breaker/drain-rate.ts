@@ -1,6 +1,6 @@
 /**
- * How fast a lane empties a ring, seen by the ring's old end. Pure; main thread; kept by a saturation breaker while it is open: a ring
- * that is never empty shows what its lane can do, any other only what it had to.
+ * How fast a lane empties a ring, seen by the ring's old end. Pure; main thread; kept by a saturation breaker: a ring that is never
+ * empty shows what its lane can do, any other only what it had to.
  *
  * The mean of the last {@link spansMax} spans: a lane gives back a request at a time, so one span may have none or several.
  */

@@ -61,7 +61,9 @@ const allowanceMost = 15 / 16;
 
 export class SaturationBreaker {
   readonly #breaker: Breaker;
+  /** Of the open ring; and of the closed one, which is what was asked of its lane. */
   readonly #rate = new DrainRate();
+  readonly #usual = new DrainRate();
   #options: SaturationOptions;
   #halfOpenSinceMs = 0;
   #closedMs = Number.NEGATIVE_INFINITY;
@@ -70,7 +72,7 @@ export class SaturationBreaker {
   /** Since when it also is nearly empty. */
   #emptySinceMs = Number.POSITIVE_INFINITY;
   #isNoise = false;
-  /** What the lane emptied when events were last turned away, bytes a millisecond, and when that was; 0: not known. */
+  /** What the lane emptied when events were last turned away, or more, bytes a millisecond, and when that was; 0: not known. */
   #known = 0;
   #knownMs = 0;
   /** Opened for what it knew, and nothing was turned away since. */
@@ -137,12 +139,14 @@ export class SaturationBreaker {
     else if (usedBytes > lowBytes || turnedAway) this.#quietSinceMs = Number.POSITIVE_INFINITY;
     else this.#quiet(usedBytes, nowMs);
     if (!this.isOpen) {
+      this.#usual.saw(tail, nowMs);
       this.#admits = this.#admitsFew = true;
       this.#isCrowded = false;
       return;
     }
     this.#rate.saw(tail, nowMs);
-    if (turnedAway) this.#remember(nowMs);
+    if (turnedAway) this.#isGuess = false;
+    if (turnedAway || this.#rate.bytesPerMs > this.#known) this.#remember(nowMs);
     // While it is not known how fast the lane is, age must do.
     const isLate = this.#rate.bytesPerMs === 0 && oldestMs >= openAfterMs;
     const allowanceBytes = isLate ? -1 : this.#allowanceBytes();
@@ -152,7 +156,6 @@ export class SaturationBreaker {
   }
 
   #remember(nowMs: number): void {
-    this.#isGuess = false;
     if (this.#rate.bytesPerMs === 0) return;
     this.#known = this.#rate.bytesPerMs;
     this.#knownMs = nowMs;
@@ -161,7 +164,8 @@ export class SaturationBreaker {
   /** Whether the lane needs more than open_after for what the ring holds. */
   #willWait(usedBytes: number, nowMs: number): boolean {
     if (this.#known === 0 || nowMs - this.#knownMs > rememberMs) return false;
-    return usedBytes > Math.max(this.#known * this.#options.openAfterMs, this.#leastBytes);
+    const bytesPerMs = Math.max(this.#known, this.#usual.bytesPerMs);
+    return usedBytes > Math.max(bytesPerMs * this.#options.openAfterMs, this.#leastBytes);
   }
 
   get #leastBytes(): number {
@@ -182,6 +186,7 @@ export class SaturationBreaker {
     this.#isNoise = this.state === BreakerState.halfOpen || nowMs - this.#closedMs < noiseMs;
     this.#rate.restart();
     this.#isGuess = cause === 'expected_wait';
+    this.#usual.restart();
     this.#admits = this.#admitsFew = false;
     if (this.state === BreakerState.closed) this.#breaker.trip(nowMs, cause);
     else this.#breaker.fail(nowMs, cause);

@@ -285,6 +285,7 @@ export class Daemon {
 
   #interval(): void {
     this.#telemetry.interval();
+    for (const listener of this.#listeners) listener.interval?.();
     this.#pool.sendAll({ type: 'interval' });
   }
 

@@ -447,6 +447,7 @@ export class Admission implements Intake {
   #refused(stream: number, verdict: Verdict): Verdict {
     this.#parts.counters.add(stream, MainCounter.received, 1);
     this.#parts.counters.add(stream, MainCounter.refused, 1);
+    if (verdict >= Verdict.saturated && verdict <= Verdict.dlqFull) this.#sender.turnedAway++;
     return verdict;
   }
 

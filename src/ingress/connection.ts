@@ -21,7 +21,7 @@ import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { CarryBuffer, type CarryPool } from './carry.ts';
-import { Sender } from './fair-shares.ts';
+import { letGoRefusal, Sender } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import type { Intake, Landing, Refusal } from './intake.ts';
 
@@ -42,6 +42,10 @@ export interface ConnectionHost {
   nowUs(): number;
   framerFor(firstByte: number): Framer;
   counted(bytes: number, events: number): void;
+  /** How long a connection may find no room for all of its events; 0: for ever. */
+  letGoAfterMs(): number;
+  /** A connection ends for that. */
+  letsGo(): void;
   /** Calls `answer` once at the end of this turn of the event loop. */
   answerLater(connection: Connection): void;
   closed(connection: Connection): void;
@@ -204,6 +208,7 @@ export class Connection {
     host.intake.commit();
     const offered = framer.offered ?? 0;
     host.counted(0, offered - this.#offered);
+    const withoutRoomMs = this.#sender.withoutRoomMs(offered > this.#offered, timeUs);
     this.#offered = offered;
     host.answerLater(this);
     if (framer.failed) return;
@@ -215,9 +220,20 @@ export class Connection {
       const resume = () => setImmediate(() => this.#resumeFrom('blocked'));
       if (framer.whenRoom === undefined) host.intake.whenRoom(framer.stream, resume);
       else framer.whenRoom(resume);
+    } else if (withoutRoomMs > 0 && this.#isLetGo(withoutRoomMs)) {
+      return;
     } else if (waits) {
       this.#wait('congested');
     }
+  }
+
+  #isLetGo(withoutRoomMs: number): boolean {
+    const letGoAfterMs = this.#host.letGoAfterMs();
+    if (letGoAfterMs === 0 || withoutRoomMs < letGoAfterMs) return false;
+    this.#host.letsGo();
+    const { code, message, retryable } = letGoRefusal(letGoAfterMs);
+    this.finish(code, message, retryable);
+    return true;
   }
 
   #noteBegun(timeUs: number): void {

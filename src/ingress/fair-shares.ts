@@ -11,6 +11,30 @@ export class Sender {
   /** Window of `bytes`: what it has put into the stream's rings. */
   window = 0;
   bytes = 0;
+  /** Events that were refused for want of room. */
+  turnedAway = 0;
+  #turnedAwaySeen = 0;
+  #sinceUs: number | undefined;
+
+  /**
+   * Told after each read, or request, whether it has brought events. For how long, in milliseconds, there was not room for all of
+   * them; 0: now there was.
+   */
+  withoutRoomMs(broughtEvents: boolean, nowUs: number): number {
+    if (this.turnedAway !== this.#turnedAwaySeen) {
+      this.#turnedAwaySeen = this.turnedAway;
+      this.#sinceUs ??= nowUs;
+    } else if (broughtEvents) {
+      this.#sinceUs = undefined;
+    }
+    return this.#sinceUs === undefined ? 0 : (nowUs - this.#sinceUs) / 1_000;
+  }
+}
+
+/** Why a connection ends that was {@link Sender.withoutRoomMs} for too long. */
+export function letGoRefusal(letGoAfterMs: number): { code: string; message: string; retryable: true } {
+  const message = `there was no room for all of its events for ${letGoAfterMs} ms; connect again later, and send less`;
+  return { code: 'overloaded', message, retryable: true };
 }
 
 const senders = new WeakMap<object, Sender>();

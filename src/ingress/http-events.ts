@@ -60,6 +60,10 @@ export interface EventsHost {
   readonly watchSender: WatchSender;
   /** How long a request of ack level `stream` or `disk` waits for what it sent. */
   readonly ackTimeoutMs: number;
+  /** A connection whose requests find no room for all of their events for so long is closed behind an answer; 0: none is. */
+  readonly letGoAfterMs: number;
+  /** Told of each that is. */
+  readonly onLetGo: () => void;
 }
 
 /** Writes an answer: the listener's, which also sees to bodies that were not read. */
@@ -285,12 +289,22 @@ export class EventsRequest {
     this.#tell(status, { error: code, message, retryable: true, retryAfterMs, ...this.#whereToGoOn() }, headers);
   }
 
+  #letGo(): void {
+    const { letGoAfterMs, nowUs, onLetGo } = this.#host;
+    const { accepted, refused } = this.#request;
+    const withoutRoomMs = senderOf(this.#input.socket).withoutRoomMs(accepted + refused > 0, nowUs());
+    if (letGoAfterMs === 0 || withoutRoomMs < letGoAfterMs) return;
+    this.closeAfter();
+    onLetGo();
+  }
+
   #whereToGoOn(): { taken: number; nextLine?: number } {
     const { taken } = this.#request;
     return this.#lines === undefined ? { taken } : { taken, nextLine: this.#lines.lineNumber };
   }
 
   #tell(status: number, fault: object | undefined, headers?: Readonly<Record<string, string>>): void {
+    this.#letGo();
     const counted = this.#request.tell(this.#head.form, this.#eventBytesMax);
     this.#answer(this.#response, status, { ...fault, ...counted, ...this.#delivery?.tell() }, headers);
     this.#over();

@@ -6,6 +6,7 @@
  * |---|---|
  * | `connectionsMax` | the first request is answered 503, then closed; from {@link turningAwayMax} such ones on closed at once |
  * | `headersTimeoutMs`, 16 KiB of head | 408, 431, closed |
+ * | no room for all of its events for `letGoAfterMs` | 429 or 503, closed |
  * | a body that brings less than 1 KiB in `stallTimeoutMs` | 408, with counts |
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
  * | `idleTimeoutMs` without a request, or with answers that are not read | closed |
@@ -58,7 +59,7 @@ export interface HttpListenerStats {
 /** What may change while it listens; for connections and requests that come from then on. */
 export type HttpLimits = Pick<
   HttpListenerOptions,
-  'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs' | 'stallTimeoutMs'
+  'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs' | 'stallTimeoutMs' | 'letGoAfterMs'
 >;
 
 export interface HttpListener {

@@ -141,6 +141,13 @@ function flood(t: Test, lane: number, answerMs: number): void {
   const closed = ring.moves.at(-1);
   t.equal(closed?.to, 'closed');
   t.ok((closed?.atMs ?? 0) - drainedFromMs <= 1_000 + (0.6 * capacityBytes) / lane, `${what}: closes soon`);
+  const againFromMs = ring.nowMs;
+  run(ring, 5, () => 10, lane);
+  const again = ring.waits.filter(({ atMs }) => atMs > againFromMs).map(({ waitedMs }) => waitedMs);
+  t.ok(
+    Math.max(...again) <= marks.openAfterMs + 2 * tickMs + answerMs,
+    `${what}: again, at most ${Math.max(...again)} ms`,
+  );
 }
 
 t.test(
@@ -166,6 +173,23 @@ t.test(
     t.strictSame(moves.at(-1), 'open oldest_event');
   },
 );
+
+t.test('a lane that can do more than it could when it was last overloaded is not held to that', async (t) => {
+  const ring = new FluidRing({ ...marks, lane: 4_000, answerMs: 150 });
+  run(ring, 10, () => 10, 4_000);
+  run(ring, 10, () => 0.5, 4_000);
+  t.equal(ring.moves.at(-1)?.to, 'closed');
+  ring.lane = 40_000;
+  const before = ring.moves.length;
+  const turnedAway = ring.turnedAway;
+  run(ring, 2, () => 0.9, 4_000);
+  // What is under way takes more than a second of the old rate.
+  run(ring, 20, () => 0.8, 40_000);
+  const share = (ring.turnedAway - turnedAway) / (20_000 * 32_000);
+  t.ok(share < 0.02, `${(100 * share).toFixed(2)} % of what it could have taken was turned away`);
+  t.equal(ring.moves.at(-1)?.to, 'closed');
+  t.ok(ring.moves.length - before <= 3, 'it opens once at most');
+});
 
 t.test('a ring that has no room for one large event while it is not half full opens nothing', async (t) => {
   const breaker = new SaturationBreaker(marks, () => t.fail('it moved'));

@@ -48,6 +48,8 @@ export async function listenHttpForTest(t: Test, options: HttpBenchOptions = {})
     connectionsMax: 16,
     idleTimeoutMs: 30_000,
     stallTimeoutMs: 0,
+    letGoAfterMs: 0,
+    onLetGo: () => {},
     carryBytesMax: 1 << 20,
     status: () => ({ state: 'ready' }),
     ready: () => true,
