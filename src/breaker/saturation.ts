@@ -37,6 +37,11 @@ export interface SaturationOptions {
 
 /** How long nothing must have been turned away before an open ring that is nearly empty counts as drained. */
 export const quietMs = 300;
+/**
+ * How long it takes to believe that a lane has become slower: a moment in which it emptied little must not leave it with little to do,
+ * of which it would empty even less.
+ */
+const slowerMs = 5_000;
 /** How long it is remembered what a lane can do. */
 export const rememberMs = 600_000;
 /** Share of the allowance that is used at most when a ring is nearly empty. */
@@ -147,7 +152,7 @@ export class SaturationBreaker {
     this.#rate.saw(tail, nowMs);
     if (turnedAway) this.#isGuess = false;
     if (turnedAway || this.#rate.bytesPerMs > this.#known) this.#remember(nowMs);
-    // While it is not known how fast the lane is, age must do.
+    // While it is not known how fast the lane is, or when it stands, age must do.
     const isLate = this.#rate.bytesPerMs === 0 && oldestMs >= openAfterMs;
     const allowanceBytes = isLate ? -1 : this.#allowanceBytes();
     this.#admits = usedBytes <= allowanceBytes;
@@ -156,8 +161,10 @@ export class SaturationBreaker {
   }
 
   #remember(nowMs: number): void {
-    if (this.#rate.bytesPerMs === 0) return;
-    this.#known = this.#rate.bytesPerMs;
+    const { bytesPerMs } = this.#rate;
+    if (bytesPerMs === 0) return;
+    const share = Math.min(1, (nowMs - this.#knownMs) / slowerMs);
+    this.#known = Math.max(bytesPerMs, this.#known + share * (bytesPerMs - this.#known));
     this.#knownMs = nowMs;
   }
 
@@ -174,7 +181,7 @@ export class SaturationBreaker {
 
   #allowanceBytes(): number {
     const { capacityBytes, openAt, closeAt, openAfterMs } = this.#options;
-    const bytesPerMs = this.#rate.bytesPerMs || this.#known;
+    const bytesPerMs = this.#known;
     if (bytesPerMs === 0) return closeAt * capacityBytes;
     const emptied = bytesPerMs * openAfterMs * allowanceShare;
     return Math.max(Math.min(emptied, openAt * capacityBytes * allowanceMost), this.#leastBytes);
