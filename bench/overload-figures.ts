@@ -28,8 +28,19 @@ export function jainIndex(shares: readonly number[]): number {
   return squares === 0 ? 1 : sum ** 2 / (shares.length * squares);
 }
 
-/** `peak`: at 95 % of what the endpoint takes; `flood`: at ten times of it, one connection sending nearly all; `capacity`: events a second. */
-export function judgeOverload(peak: Phase, flood: Phase, capacity: number, moves: number): readonly Finding[] {
+export interface Overload {
+  /** At 95 % of what the endpoint takes. */
+  readonly peak: Phase;
+  /** At ten times of it, one connection sending nearly all. */
+  readonly flood: Phase;
+  /** What the endpoint takes, events a second. */
+  readonly capacity: number;
+  /** How late a timer of 1 ms was in an idle process meanwhile: what the machine adds to every answer. */
+  readonly idleP99Ms: number;
+}
+
+/** `moves`: how often the breaker opened in the flood. */
+export function judgeOverload({ peak, flood, capacity, idleP99Ms }: Overload, moves: number): readonly Finding[] {
   const goodput = rate(flood, delivered) / Math.max(capacity, rate(peak, delivered));
   const offered = flood.senders.reduce((sum, { sent, behind }) => sum + sent + behind, 0);
   const seconds = (flood.toMs - flood.fromMs) / 1_000;
@@ -54,9 +65,9 @@ export function judgeOverload(peak: Phase, flood: Phase, capacity: number, moves
       `${flood.ingressToAckP99Ms.toFixed(0)} ms after ${peak.ingressToAckP99Ms.toFixed(0)} ms`,
     ),
     finding(
-      'R25 p99 of a refusal at most 5 ms',
-      p99Ms <= 5 && refusalMs.length > 0,
-      `${p99Ms.toFixed(2)} ms, p50 ${percentile(refusalMs, 0.5).toFixed(2)}`,
+      'R25 p99 of a refusal at most 5 ms more than an idle process waits',
+      p99Ms <= 5 + idleP99Ms && refusalMs.length > 0,
+      `${p99Ms.toFixed(2)} ms, p50 ${percentile(refusalMs, 0.5).toFixed(2)}, idle ${idleP99Ms.toFixed(2)}`,
     ),
     finding(
       'R25 every refusal counted, each with a time to come again',
