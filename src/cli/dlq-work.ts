@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline/promises';
 import { SpillwayError } from '../base/errors.ts';
 import { askDaemon } from '../daemon/control-client.ts';
-import { type Ask, controlPath } from '../daemon/control-messages.ts';
+import { controlPath, type WorkAsk } from '../daemon/control-messages.ts';
 import { StateLock } from '../daemon/state-lock.ts';
 import { openAtRest } from '../dlq/at-rest.ts';
 import type { Work, WorkCounts } from '../dlq/dead-letters.ts';
@@ -85,12 +85,7 @@ async function isConfirmed(place: Place, filter: Filter): Promise<boolean> {
   }
 }
 
-async function work(
-  what: What,
-  place: Place,
-  flags: WorkFlags,
-  ask: Exclude<Ask, { ask: 'facts' | 'stop' }>,
-): Promise<void> {
+async function work(what: What, place: Place, flags: WorkFlags, ask: WorkAsk): Promise<void> {
   if (flags.dryRun === true) return tellDryRun(what, await count(place, ask.filter), flags);
   if (place.pid !== undefined && place.facts === undefined) requireAnswer(place);
   const progress = new Progress(done(what));
@@ -113,7 +108,7 @@ async function work(
 
 async function workRunning(
   { state }: Place,
-  ask: Ask,
+  ask: WorkAsk,
   isInterrupted: () => boolean,
   progress: Progress,
 ): Promise<void> {
@@ -130,12 +125,7 @@ async function workRunning(
   }
 }
 
-async function workAtRest(
-  place: Place,
-  ask: Exclude<Ask, { ask: 'facts' | 'stop' }>,
-  isInterrupted: () => boolean,
-  progress: Progress,
-): Promise<void> {
+async function workAtRest(place: Place, ask: WorkAsk, isInterrupted: () => boolean, progress: Progress): Promise<void> {
   const { stateDir, state, directory, keys } = place;
   const view = await viewOf(place);
   const lock = await StateLock.take(realFiles, state).catch((error: unknown) => {

@@ -12,9 +12,15 @@ export interface Asked {
   stop(): void;
 }
 
-/** Rejects with the system's error (`code` ENOENT, ECONNREFUSED, EACCES, ...) when nobody answers at `path`. */
-export async function askDaemon(path: string, ask: Ask): Promise<Asked> {
+/**
+ * Rejects with the system's error (`code` ENOENT, ECONNREFUSED, EACCES, ...) when nobody answers at `path`. A daemon that says nothing for
+ * `silenceMsMax`, if that is given, has its question taken back: `daemon_silent`.
+ */
+export async function askDaemon(path: string, ask: Ask, silenceMsMax = 0): Promise<Asked> {
   const socket = createConnection({ path });
+  socket.setTimeout(silenceMsMax, () => {
+    socket.destroy(new SpillwayError('daemon_silent', `it has said nothing for ${silenceMsMax / 1_000} s`));
+  });
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('error', reject);

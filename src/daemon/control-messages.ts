@@ -1,5 +1,5 @@
 /**
- * What goes over the control socket: a JSON line asks, JSON lines answer, the last of which is `facts`, `done` or `error`. Types and
+ * What goes over the control socket: a JSON line asks, JSON lines answer, the last of which is `facts`, `status`, `done` or `error`. Types and
  * names only; the daemon and the commands that talk to it share them.
  *
  * ```
@@ -24,6 +24,8 @@ export const controlLineBytesMax = 256 * 1024;
 
 export type Ask =
   | { readonly ask: 'facts' }
+  /** What `GET /v1/status` answers, for who has no HTTP listener. */
+  | { readonly ask: 'status' }
   | { readonly ask: 'purge'; readonly filter: Filter }
   | {
       readonly ask: 'replay';
@@ -34,6 +36,9 @@ export type Ask =
     }
   | { readonly ask: 'stop' };
 
+/** What is asked of dead letters. */
+export type WorkAsk = Extract<Ask, { ask: 'purge' | 'replay' }>;
+
 export interface Facts {
   readonly reply: 'facts';
   readonly pid: number;
@@ -42,7 +47,15 @@ export interface Facts {
   readonly openSegments: readonly string[];
 }
 
+export interface StatusReply {
+  readonly reply: 'status';
+  readonly pid: number;
+  readonly version: string;
+  readonly status: object;
+}
+
 export type Reply =
   | Facts
+  | StatusReply
   | ({ readonly reply: 'progress' | 'done' } & WorkCounts)
   | { readonly reply: 'error'; readonly code: string; readonly message: string };

@@ -1,7 +1,7 @@
 /**
- * Answers what is asked through the control socket: which segments are being written, and work on dead letters. Main thread; the
- * daemon makes one when it is ready, and closes it before it drains. Work goes on in small steps beside the traffic, and ends when
- * whoever asked for it says so or goes away.
+ * Answers what is asked through the control socket: how things stand, which segments are being written, and work on dead letters. Main
+ * thread; the daemon makes one when it is ready, and closes it before it drains. Work goes on in small steps beside the traffic, and
+ * ends when whoever asked for it says so or goes away.
  */
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import type { Work, WorkCounts } from '../dlq/dead-letters.ts';
@@ -16,6 +16,8 @@ export interface ControlParts {
   readonly path: string;
   readonly files: ControlFiles;
   readonly pid: number;
+  readonly version: string;
+  readonly status: () => object;
   readonly streams: readonly string[];
   readonly openSegments: () => readonly string[];
   readonly run: (work: Work) => Promise<WorkCounts>;
@@ -79,8 +81,9 @@ export class Control {
 
   async #do(text: string, tell: (reply: Reply) => void, isStopped: () => boolean): Promise<void> {
     const ask = askOf(text);
+    const { nowMs, onGone, run, pid, version, status } = this.#parts;
     if (ask.ask === 'facts') return tell(this.#facts());
-    const { nowMs, onGone, run } = this.#parts;
+    if (ask.ask === 'status') return tell({ reply: 'status', pid, version, status: status() });
     let toldMs = 0;
     const counts = await run({
       filter: ask.filter,
@@ -121,9 +124,9 @@ function askOf(text: string): Exclude<Ask, { ask: 'stop' }> {
   const { ask, filter, to, perSecond } = (typeof given === 'object' ? (given ?? {}) : {}) as Readonly<
     Record<string, unknown>
   >;
-  if (ask === 'facts') return { ask };
+  if (ask === 'facts' || ask === 'status') return { ask };
   if (ask !== 'purge' && ask !== 'replay') {
-    throw new SpillwayError('usage', 'ask is one of "facts", "purge", "replay"');
+    throw new SpillwayError('usage', 'ask is one of "facts", "status", "purge", "replay"');
   }
   const read = filterOf(filter);
   if ('mistake' in read) throw new SpillwayError('usage', read.mistake);

@@ -331,6 +331,8 @@ export class Daemon {
         path,
         files: socketFiles,
         pid: process.pid,
+        version: this.#options.version,
+        status: () => this.status(),
         streams: config.streams.map(({ name }) => name),
         openSegments: () => this.#dlq.openSegments,
         run: (work) => this.#dlq.deadLetters.run(work),

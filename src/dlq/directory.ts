@@ -8,7 +8,9 @@ import { toPlainError } from '../base/errors.ts';
 import type { DirectoryEntry, Files } from '../edges/files.ts';
 import { checkpointName, type Positions, readCheckpoint } from './checkpoint.ts';
 import { firstSequenceIn, headBytes, readHead } from './heads.ts';
+import { marksNumber } from './journal-marks.ts';
 import { heapMemory, isKnownVersion, kindNames, segmentHeaderBytes } from './layout.ts';
+import { reserveName } from './reserve.ts';
 import { parseName } from './segment.ts';
 
 /** More names than this are not looked at: a DLQ of the largest size has fewer segments. */
@@ -52,6 +54,10 @@ export interface DirectoryView {
   readonly checkpointDamage: string | undefined;
 }
 
+/** The DLQ's, and no segment. */
+const isOwn = (name: string): boolean =>
+  name === checkpointName || name === reserveName || marksNumber(name) !== undefined;
+
 /** Rejects with what the system says of the directory itself. `open`: names of segments that a daemon is writing to. */
 export async function viewDirectory(files: Files, directory: string, open: readonly string[]): Promise<DirectoryView> {
   const found: Facts[] = [];
@@ -67,7 +73,7 @@ export async function viewDirectory(files: Files, directory: string, open: reado
       if (facts !== undefined) found.push(facts);
     } else if (parsed?.form === 'quarantine') {
       quarantined.push({ name, bytes: await sizeOf(files, join(directory, name)), why: 'quarantine' });
-    } else if (name !== checkpointName) {
+    } else if (!isOwn(name)) {
       left.push({ name, bytes: await sizeOf(files, join(directory, name)), why: parsed?.form ?? 'foreign' });
     }
   }

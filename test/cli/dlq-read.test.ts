@@ -29,7 +29,13 @@ const linesOf = (stdout: string): Shown[] =>
 t.test('ls, stat, show and verify tell what an independent reader finds, and change nothing', async (t) => {
   const stateDir = stateDirectory(t);
   await fill(stateDir, { spills: 300, letters: 2_000 });
+  for (const name of ['reserve', 'journal-0000000001.marks']) writeFileSync(join(stateDir, 'dlq', name), 'x');
   const before = snapshot(stateDir);
+  t.notMatch(
+    await dlq(stateDir, 'ls'),
+    { stderr: /left alone/ },
+    'what is no segment, and its own, is nothing strange',
+  );
   const ls = JSON.parse((await dlq(stateDir, 'ls', '--json')).stdout) as {
     segments: { segment: string; series: string; waiting: number; state: string; streams: string[] }[];
   };

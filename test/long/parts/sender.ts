@@ -62,6 +62,10 @@ const client = await connect({
     held = false;
     heldMs += performance.now() - heldSinceMs;
   },
+  // A sender that is held waits for nobody any more.
+  onClose: () => {
+    stopping.asked = true;
+  },
 });
 process.on('disconnect', () => process.exit(1));
 process.on('message', (message: ToSender) => {
