@@ -66,7 +66,7 @@ async function floodOf(): Promise<{ capacity: number; findings: readonly Finding
     const machine = monitorEventLoopDelay({ resolution: 1 });
     machine.enable();
     const rates = [greedy, ...Array<number>(connections - 1).fill(modest)];
-    const flood = await stage.phase(rates, settleMs, sized(30_000));
+    const tenTimes = await stage.phase(rates, settleMs, sized(30_000));
     machine.disable();
     const idleP99Ms = machine.percentile(99) / 1e6;
     const charts = [
@@ -77,11 +77,11 @@ async function floodOf(): Promise<{ capacity: number; findings: readonly Finding
       chart('Refused, events per second', stage.samples, [['refused', (sample) => sample.status.ledger.refused]]),
     ].map((drawn) => ({
       ...drawn,
-      bands: [{ from: flood.fromMs / 1_000, to: flood.toMs / 1_000, label: 'ten times' }],
+      bands: [{ from: tenTimes.fromMs / 1_000, to: tenTimes.toMs / 1_000, label: 'ten times' }],
     }));
     return {
       capacity,
-      findings: judgeOverload({ peak, flood, capacity, idleP99Ms }, openings(stage) - openedBefore),
+      findings: judgeOverload({ peak, flood: tenTimes, capacity, idleP99Ms }, openings(stage) - openedBefore),
       charts,
     };
   } finally {

@@ -123,8 +123,10 @@ export interface AdmissionParts {
 /** Whether events may enter a ring. */
 const Way = {
   free: 0,
-  /** A breaker is in the way, or order. */
-  shut: 1,
+  /** The stream's breaker is in the way, or order. */
+  away: 1,
+  /** More full than any sender may make it. */
+  shut: 3,
   /** Full up to its allowance: senders that ask for little may. */
   few: 2,
 } as const;
@@ -251,6 +253,8 @@ export class Admission implements Intake {
   #mayEnter(index: number, stream: number, bytes: number): boolean {
     const way = this.#ways[index];
     if (way === Way.free) return true;
+    // That is no sign of a saturated ring, whose breaker would wait for its end.
+    if (way === Way.away) return false;
     if (way === Way.few && this.#fairShares[stream]?.covers(this.#sender, bytes) === true) return true;
     this.#turnedAway[index] = 1;
     return false;
@@ -477,7 +481,7 @@ export class Admission implements Intake {
     const route = this.#parts.orders[stream]?.route ?? 'ring';
     if (saturation.isOpen) this.#counts = true;
     this.#open[i] = saturation.isOpen || isAway ? 1 : 0;
-    if (route !== 'ring' || (isAway && !blocks)) this.#ways[i] = Way.shut;
+    if (route !== 'ring' || (isAway && !blocks)) this.#ways[i] = Way.away;
     else if (saturation.admits || blocks) this.#ways[i] = Way.free;
     else this.#ways[i] = saturation.admitsFew ? Way.few : Way.shut;
   }
@@ -508,7 +512,9 @@ export class Admission implements Intake {
 
   /** Whether some ring of the stream takes nothing now. */
   #isShut(stream: number): boolean {
-    for (let i = stream; i < this.#ways.length; i += this.#streamCount) if (this.#ways[i] === Way.shut) return true;
+    for (let i = stream; i < this.#ways.length; i += this.#streamCount) {
+      if (this.#ways[i] === Way.shut || this.#ways[i] === Way.away) return true;
+    }
     return false;
   }
 
