@@ -34,6 +34,7 @@ export interface Status {
     readonly ringBytes: number;
     readonly ringCapacity: number;
     readonly oldestMs: number;
+    readonly restarts: number;
   }[];
 }
 

@@ -54,6 +54,8 @@ place 0644 "$here/tmpfiles.conf" usr/lib/tmpfiles.d/spillway.conf
 place 0644 "$here/spillway.toml" etc/spillway/spillway.toml
 place 0640 "$here/spillway.default" etc/default/spillway
 place 0644 "$here/README.md" usr/share/doc/spillway/RUNBOOK.md
+for file in "$here"/monitoring/*; do place 0644 "$file" "usr/share/doc/spillway/monitoring/$(basename -- "$file")"; done
+place 0644 "$root/src/observe/TELEMETRY.md" usr/share/doc/spillway/TELEMETRY.md
 for name in README.md CHANGELOG.md LICENSE; do place 0644 "$root/$name" "usr/share/doc/spillway/$name"; done
 place 0644 "$root/LICENSE" usr/share/doc/spillway/copyright
 

@@ -86,10 +86,10 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     listeners: all('listen'),
     breaker: one('breaker'),
     dlq: one('dlq'),
+    log: one('log'),
     regionVariable: source.environment['AWS_REGION'] ?? source.environment['AWS_DEFAULT_REGION'],
   };
   const journal = one('journal');
-  const log = one('log');
   // A file that is not TOML says nothing about what is missing from it.
   if (!written.isToml) return { ok: false, mistakes };
   mistakes.push(...crossChecks(tables));
@@ -103,7 +103,7 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     breaker: complete(tables.breaker),
     dlq: complete(tables.dlq),
     journal: complete(journal),
-    log: complete(log),
+    log: complete(tables.log),
   };
   const withLanes = (lanes: number): Config => ({ ...asked, daemon: { ...asked.daemon, lanes } });
   const lanes = asked.daemon.lanes || chosenLanes(source.cores, (count) => memoryOf(withLanes(count)).ringBytes);

@@ -15,6 +15,7 @@ export interface Tables {
   readonly listeners: readonly Table<'listen'>[];
   readonly breaker: Table<'breaker'>;
   readonly dlq: Table<'dlq'>;
+  readonly log: Table<'log'>;
   readonly regionVariable: string | undefined;
 }
 
@@ -22,7 +23,7 @@ export interface Tables {
 const segmentRoomBytes = 4096;
 
 export function crossChecks(tables: Tables): Mistake[] {
-  const { file, streams, listeners, breaker, dlq } = tables;
+  const { file, streams, listeners, breaker, dlq, log } = tables;
   const mistakes: Mistake[] = [];
   if (streams.length === 0) mistakes.push({ place: file, key: 'stream', cure: 'no destination: write a [[stream]]' });
   if (listeners.length === 0)
@@ -41,6 +42,12 @@ export function crossChecks(tables: Tables): Mistake[] {
   if (maxBytes !== undefined && segmentBytes !== undefined && maxBytes < 2 * segmentBytes) {
     const least = formatSize(2 * segmentBytes);
     mistakes.push(dlq.mistake('max_bytes', `must hold two segments: at least ${least}, or lower dlq.segment_bytes`));
+  }
+  const { emf, level } = log.values;
+  if (emf === true && (level === 'warn' || level === 'error')) {
+    mistakes.push(
+      log.mistake('emf', `its lines are of level info, and log.level = "${level}" leaves them out: lower that`),
+    );
   }
   return mistakes;
 }

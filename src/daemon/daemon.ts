@@ -18,6 +18,7 @@ import { Reason, reasonName } from '../dlq/reasons.ts';
 import { Appended } from '../dlq/series.ts';
 import type { Clock } from '../edges/clock.ts';
 import type { InheritedSocket } from '../edges/inherited-sockets.ts';
+import { processUsage } from '../edges/process-usage.ts';
 import type { Random } from '../edges/random.ts';
 import { socketFiles } from '../edges/socket-files.ts';
 import { Admission, type AdmissionRing } from '../ingress/admission.ts';
@@ -284,7 +285,7 @@ export class Daemon {
   }
 
   #interval(): void {
-    this.#telemetry.interval();
+    this.#telemetry.interval(this.#state);
     for (const listener of this.#listeners) listener.interval?.();
     this.#pool.sendAll({ type: 'interval' });
   }
@@ -317,6 +318,7 @@ export class Daemon {
       clock,
       log,
       status: () => this.status(),
+      metrics: () => this.#telemetry.metrics(this.#state),
       ready: () => this.#state === 'ready',
       onInputEnd: () => this.#onInputEnd?.(),
     });
@@ -591,7 +593,7 @@ export class Daemon {
   }
 
   #createTelemetry(latency: LatencyRecorder): Telemetry {
-    const { config, log, clock } = this.#options;
+    const { config, log, clock, version } = this.#options;
     return new Telemetry({
       arena: this.#arena,
       log,
@@ -610,6 +612,11 @@ export class Daemon {
       dlq: (stream) => this.#dlq.holdings(stream),
       index: () => this.#dlq.indexProgress,
       dlqCondition: () => this.#dlq.condition,
+      refusals: () => this.#admission.refusedByCode(),
+      lost: () => this.#pool.lost,
+      usage: processUsage,
+      emfNamespace: () => (this.#options.config.log.emf ? this.#options.config.log.emfNamespace : undefined),
+      version,
       journal: () => ({ ...this.#logs.journal.status(), waiting: this.#diskAcks.waiting }),
     });
   }

@@ -47,6 +47,8 @@ export interface ListenerParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly status: () => object;
+  /** The page of `/metrics`. */
+  readonly metrics: () => string;
   readonly ready: () => boolean;
   readonly onInputEnd: () => void;
 }
@@ -201,6 +203,8 @@ async function openHttp(
     onLetGo: () => letGo.letGo(),
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     status: parts.status,
+    metrics: parts.metrics,
+    nowMs: () => clock.nowMs(),
     ready: parts.ready,
   });
   return {

@@ -151,6 +151,11 @@ export const logOptions = {
     about: 'Lines below this level are not written.' },
   interval: { name: 'intervalMs', kind: 'duration', default: '10s', least: '100ms', most: '1h', reload: true,
     about: 'Time between latency, ledger and backlog lines.' },
+  emf: { name: 'emf', kind: 'boolean', default: false, reload: true,
+    about: 'Writes lines in the CloudWatch embedded metric format, once per interval for each stream and for the daemon.' },
+  emf_namespace: { name: 'emfNamespace', kind: 'string', default: 'spillway', pattern: '^(?!AWS/)[a-zA-Z0-9_.#/-][a-zA-Z0-9_.#/:-]{0,254}$', reload: true,
+    form: '1 to 255 of a-z A-Z 0-9 _ . # / : -, not beginning with : or AWS/',
+    about: 'CloudWatch namespace of these metrics.' },
 } as const satisfies Section;
 
 // biome-ignore format: an option per line or two, so that the table reads as a table

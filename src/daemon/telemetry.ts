@@ -2,16 +2,22 @@
  * The periodic log lines and the status: ledger, backlog, latency. Main thread; on the log interval, and on request.
  */
 import { BreakerState, breakerStateNames } from '../breaker/breaker.ts';
+import type { DlqCondition } from '../dlq/condition.ts';
+import type { ProcessUsage } from '../edges/process-usage.ts';
 import type { AdmissionRing } from '../ingress/admission.ts';
-import { LaneCounter } from '../observe/counters.ts';
 import { type LatencyRecorder, type LatencySnapshot, latencyFields } from '../observe/latency.ts';
+import { LatencyTotals } from '../observe/latency-totals.ts';
 import { type Ledger, type LedgerReader, sumLedgers } from '../observe/ledger.ts';
 import type { Log } from '../observe/log.ts';
 import type { LogFields } from '../observe/log-schema.ts';
 import type { Arena } from '../ring/arena.ts';
 import { entry } from '../ring/layout.ts';
 import type { StreamLatency } from '../threads/messages.ts';
+import { EmfLines } from './emf-lines.ts';
+import { metricsPage } from './metrics.ts';
 import type { Overview } from './overview.ts';
+import { requestsOf, sumRequests } from './requests.ts';
+import type { Backlog, BreakerWord, LaneStatus, Status } from './status.ts';
 
 /** What the DLQ holds of one stream, or in all. */
 export interface DlqHoldings {
@@ -36,19 +42,17 @@ export interface TelemetryParts {
   readonly dlq: (stream: number | undefined) => DlqHoldings;
   /** Segments that earlier runs left, and how many of them are in the books. */
   readonly index: () => { readonly segments: number; readonly indexed: number };
-  readonly dlqCondition: () => object;
+  readonly dlqCondition: () => DlqCondition;
   readonly journal: () => LogFields<'journal'>;
+  /** Events refused since the start, by code. */
+  readonly refusals: () => Readonly<Record<string, number>>;
+  /** By lane: workers lost since the start. */
+  readonly lost: () => readonly number[];
+  readonly usage: () => ProcessUsage;
+  readonly version: string;
+  /** Namespace of EMF lines; undefined: none are wanted. */
+  readonly emfNamespace: () => string | undefined;
 }
-
-/** One stream's, or all streams', acknowledged and not yet delivered events. */
-interface Backlog {
-  readonly events: number;
-  readonly bytes: number;
-  readonly oldestMs: number;
-}
-
-/** One stream's, or all streams', PutRecords requests over all lanes. */
-type Requests = Pick<LogFields<'requests'>, 'answered' | 'failed' | 'again' | 'probes' | 'records' | 'recordsFailed'>;
 
 export class Telemetry {
   readonly #parts: TelemetryParts;
@@ -56,27 +60,33 @@ export class Telemetry {
   #window: { readonly startMs: number; readonly endMs: number };
   /** The latest snapshot of each histogram, for the status. */
   readonly #latest = new Map<string, LatencySnapshot>();
+  readonly #totals = new LatencyTotals();
+  readonly #emf: EmfLines;
 
   constructor(parts: TelemetryParts) {
     this.#parts = parts;
     const nowMs = parts.nowMs();
+    this.#emf = new EmfLines(parts.log);
     this.#window = { startMs: nowMs, endMs: nowMs };
   }
 
-  /** Logs the books. The lanes' histograms follow as they come, by {@link laneLatencies}. */
-  interval(): void {
+  /** Logs the books, in `state`. The lanes' histograms follow as they come, by {@link laneLatencies}. */
+  interval(state: string): void {
     const { log, ledger, streams, latency, nowMs } = this.#parts;
     const ledgers = ledger.read();
     const total = sumLedgers(ledgers);
     log.info('ledger', 'ledger', { ...total });
     if (streams.length > 1) streams.forEach((stream, i) => log.info('ledger', 'ledger', { ...at(ledgers, i), stream }));
-    log.info('requests', 'requests', sumRequests(streams.map((_, i) => this.#requests(i))));
+    log.info('requests', 'requests', sumRequests(streams.map((_, i) => requestsOf(ledger, i))));
     if (streams.length > 1)
-      streams.forEach((stream, i) => log.info('requests', 'requests', { ...this.#requests(i), stream }));
+      streams.forEach((stream, i) => log.info('requests', 'requests', { ...requestsOf(ledger, i), stream }));
     log.info('backlog', 'backlog', { ...this.#backlog(total, undefined) });
     const journal = this.#parts.journal();
     if (journal.events > 0) log.info('journal', 'journal', journal);
     this.#window = { startMs: this.#window.endMs, endMs: nowMs() };
+    const namespace = this.#parts.emfNamespace();
+    if (namespace === undefined) this.#emf.off();
+    else this.#emf.interval(namespace, this.#window.endMs, this.status(state));
     this.#logLatencies('main', undefined, latency.snapshotAndReset());
     log.tick();
   }
@@ -86,8 +96,9 @@ export class Telemetry {
   }
 
   /** The document that `GET /v1/status` answers. */
-  status(state: string): object {
-    const { ledger, streams, rings, nowMs, startedMs, dlq, index, arena } = this.#parts;
+  status(state: string): Status {
+    const { ledger, streams, rings, nowMs, startedMs, dlq, index, arena, lost, log, usage, version } = this.#parts;
+    const restarts = lost();
     const ledgers = ledger.read();
     const total = sumLedgers(ledgers);
     const byStream = streams.map((name, i) => {
@@ -101,23 +112,28 @@ export class Telemetry {
           ledger: at(ledgers, i),
           breaker,
           backlog: this.#backlog(at(ledgers, i), i),
-          requests: this.#requests(i),
+          requests: requestsOf(ledger, i),
           dlq: { spilled, dead, bytes },
         },
       ];
     });
     return {
       state,
+      version,
       uptimeMs: Math.round(nowMs() - startedMs),
+      process: usage(),
       ledger: total,
+      refusals: this.#parts.refusals(),
       dlq: this.#parts.dlqCondition(),
       backlog: this.#backlog(total, undefined),
       journal: this.#parts.journal(),
       streams: Object.fromEntries(byStream),
       index: index(),
-      lanes: Array.from({ length: rings.length / streams.length }, (_, lane) =>
-        this.#lane(lane, rings.slice(lane * streams.length, (lane + 1) * streams.length)),
-      ),
+      lanes: restarts.map((lostOnes, lane) => ({
+        ...this.#lane(lane, rings.slice(lane * streams.length, (lane + 1) * streams.length)),
+        restarts: lostOnes,
+      })),
+      log: log.counts,
       latency: Object.fromEntries(
         [...this.#latest].map(([name, { count, p50, p90, p99, p999, max }]) => [
           name,
@@ -125,6 +141,11 @@ export class Telemetry {
         ]),
       ),
     };
+  }
+
+  /** The page that `GET /metrics` answers. */
+  metrics(state: string): string {
+    return metricsPage(this.status(state), this.#totals);
   }
 
   /** What `systemctl status` shows. */
@@ -147,19 +168,6 @@ export class Telemetry {
     };
   }
 
-  /** As of the ledger's last reading. */
-  #requests(stream: number): Requests {
-    const { ledger } = this.#parts;
-    return {
-      answered: ledger.laneSum(stream, LaneCounter.requests),
-      failed: ledger.laneSum(stream, LaneCounter.requestsFailed),
-      again: ledger.laneSum(stream, LaneCounter.requestsAgain),
-      probes: ledger.laneSum(stream, LaneCounter.probes),
-      records: ledger.laneSum(stream, LaneCounter.records),
-      recordsFailed: ledger.laneSum(stream, LaneCounter.recordsFailed),
-    };
-  }
-
   #backlog(ledger: Ledger, stream: number | undefined): Backlog {
     const { rings, dlq, nowMs } = this.#parts;
     const own = stream === undefined ? rings : this.#ringsOf(stream);
@@ -175,7 +183,7 @@ export class Telemetry {
   }
 
   /** A lane's rings together: what is fullest, oldest or open among them. */
-  #lane(lane: number, rings: readonly AdmissionRing[]): object {
+  #lane(lane: number, rings: readonly AdmissionRing[]): Omit<LaneStatus, 'restarts'> {
     return {
       lane,
       breaker: together(rings.map(({ saturation }) => saturation.state)),
@@ -202,6 +210,8 @@ export class Telemetry {
     const { startMs, endMs } = this.#window;
     for (const snapshot of snapshots) {
       this.#latest.set(snapshot.histogram, snapshot);
+      this.#totals.add(stream, snapshot);
+      if (stream !== undefined) this.#emf.add(stream, snapshot);
       const where = stream === undefined ? { lane } : { lane, stream };
       const fields = latencyFields(snapshot, where, Math.round(startMs), Math.round(endMs - startMs));
       log.info('latency', snapshot.histogram, fields);
@@ -209,20 +219,8 @@ export class Telemetry {
   }
 }
 
-function sumRequests(streams: readonly Requests[]): Requests {
-  const sum = (term: keyof Requests): number => streams.reduce((total, requests) => total + requests[term], 0);
-  return {
-    answered: sum('answered'),
-    failed: sum('failed'),
-    again: sum('again'),
-    probes: sum('probes'),
-    records: sum('records'),
-    recordsFailed: sum('recordsFailed'),
-  };
-}
-
 /** Several breakers as one: open if one is, else half open if one is. */
-function together(states: readonly BreakerState[]): string {
+function together(states: readonly BreakerState[]): BreakerWord {
   const shown = [BreakerState.open, BreakerState.halfOpen].find((state) => states.includes(state));
   return breakerStateNames[shown ?? BreakerState.closed];
 }

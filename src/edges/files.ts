@@ -31,8 +31,11 @@ export interface DirectoryEntry {
   readonly kind: 'file' | 'directory' | 'symlink' | 'other';
 }
 
-/** `create` fails if the name exists; `replace` empties an existing file; `edit` opens an existing one for writing. */
-export type OpenPurpose = 'create' | 'replace' | 'read' | 'edit';
+/**
+ * `create` fails if the name exists; `replace` empties an existing file; `edit` opens an existing one for writing; `through` does so, and
+ * a write to it resolves when its bytes are on disk, as if they had been synced: those bytes, not what was written otherwise before.
+ */
+export type OpenPurpose = 'create' | 'replace' | 'read' | 'edit' | 'through';
 
 /** One open regular file. Positions count bytes from the start of the file. */
 export interface OpenFile {
@@ -82,6 +85,7 @@ const openFlags: Readonly<Record<OpenPurpose, number>> = {
   replace: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | guards,
   read: constants.O_RDONLY | guards,
   edit: constants.O_RDWR | guards,
+  through: constants.O_RDWR | constants.O_DSYNC | guards,
 };
 
 /** The real file system. */
@@ -105,7 +109,7 @@ export const realFiles: Files = {
       if (!stats.isFile()) throw Object.assign(new Error(`${path} is not a regular file`), { code: 'EINVAL' });
       const isEmptied = purpose === 'create' || purpose === 'replace';
       if (isEmptied) await done((then) => fchmod(file, 0o600, then));
-      return new RealFile(file, stats.size, purpose === 'read');
+      return new RealFile(file, stats.size, purpose);
     } catch (error) {
       await done((then) => close(file, then));
       throw error;
@@ -155,22 +159,23 @@ const statBlockBytes = 512;
 class RealFile implements OpenFile {
   readonly #file: number;
   readonly #openedBytes: number;
-  readonly #isRead: boolean;
+  readonly #purpose: OpenPurpose;
   /** Calls that the system has not answered: until then the descriptor must not become another file's. */
   #underWay = 0;
   #onIdle: (() => void) | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(file: number, openedBytes: number, isRead: boolean) {
+  constructor(file: number, openedBytes: number, purpose: OpenPurpose) {
     this.#file = file;
     this.#openedBytes = openedBytes;
-    this.#isRead = isRead;
+    this.#purpose = purpose;
   }
 
   async write(buffer: Uint8Array, offset: number, length: number, position: number): Promise<void> {
     for (let written = 0; written < length; ) {
       const [from, left, at] = [offset + written, length - written, position + written];
-      const bytes = await this.#use(counted((then) => write(this.#descriptor, buffer, from, left, at, then)));
+      const call = (): Promise<number> => counted((then) => write(this.#descriptor, buffer, from, left, at, then));
+      const bytes = await this.#use(this.#purpose === 'through' ? syncTurns.run(call) : call());
       if (bytes === 0) throw Object.assign(new Error('the file takes no more bytes'), { code: 'ENOSPC' });
       written += bytes;
     }
@@ -212,7 +217,7 @@ class RealFile implements OpenFile {
       });
     }
     // To close what was only read asks no disk, unless nobody else has the file any more: then it is freed there.
-    if (this.#isRead && fstatSync(this.#file).nlink > 0) closeSync(this.#file);
+    if (this.#purpose === 'read' && fstatSync(this.#file).nlink > 0) closeSync(this.#file);
     else await done((then) => close(this.#file, then));
   }
 

@@ -11,7 +11,7 @@ export class Turns {
   }
 
   /** Runs `action` as soon as it may; settles as it does. */
-  async run(action: () => Promise<void>): Promise<void> {
+  async run<T>(action: () => Promise<T>): Promise<T> {
     if (this.#left > 0) this.#left -= 1;
     else {
       await new Promise<void>((resolve) => {
@@ -19,7 +19,7 @@ export class Turns {
       });
     }
     try {
-      await action();
+      return await action();
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#left += 1;

@@ -25,7 +25,7 @@ import type { Arena } from '../ring/arena.ts';
 import { attemptsMax, attemptsShift, EntryState, entry, flagHashKey, streamShift } from '../ring/layout.ts';
 import type { RingProducer } from '../ring/producer.ts';
 import { FairShares, Sender } from './fair-shares.ts';
-import { type Intake, randomKeyLength, Verdict } from './intake.ts';
+import { type Intake, randomKeyLength, refusals, Verdict, verdictsMax } from './intake.ts';
 import { charactersOf } from './json-text.ts';
 
 /** Most UTF-8 bytes that 256 characters can have. */
@@ -159,6 +159,8 @@ export class Admission implements Intake {
   readonly #oldestMs: Int32Array;
   readonly #streamCount: number;
   readonly #eventBytesMax: number[];
+  /** Events refused since the start, by verdict. */
+  readonly #refusedBy = new Float64Array(verdictsMax);
   #waiting: { stream: number; resume: () => void }[] = [];
   #poll: NodeJS.Timeout | undefined;
   #draining = false;
@@ -189,6 +191,17 @@ export class Admission implements Intake {
 
   eventBytesMax(stream: number): number {
     return this.#eventBytesMax[stream] as number;
+  }
+
+  /** Events refused since the start, of all streams, by the code that their senders were told; with those that none was refused with. */
+  refusedByCode(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const [verdict, { code }] of Object.entries(refusals)) {
+      // Told of events that were accepted.
+      if (Number(verdict) === Verdict.onDisk || Number(verdict) === Verdict.rejected) continue;
+      counts[code] = (counts[code] ?? 0) + (this.#refusedBy[Number(verdict)] as number);
+    }
+    return counts;
   }
 
   /** Kinesis says what the stream takes: from now on larger events are refused. */
@@ -451,6 +464,7 @@ export class Admission implements Intake {
   #refused(stream: number, verdict: Verdict): Verdict {
     this.#parts.counters.add(stream, MainCounter.received, 1);
     this.#parts.counters.add(stream, MainCounter.refused, 1);
+    this.#refusedBy[verdict] = (this.#refusedBy[verdict] as number) + 1;
     if (verdict >= Verdict.saturated && verdict <= Verdict.dlqFull) this.#sender.turnedAway++;
     return verdict;
   }

@@ -1,5 +1,5 @@
 /**
- * The HTTP listener: events by POST (http-events.ts), health and status by GET. Main thread; made and closed by the daemon's
+ * The HTTP listener: events by POST (http-events.ts), health, status and metrics by GET. Main thread; made and closed by the daemon's
  * wiring. It finds who serves a request and guards the connections; it never looks at an event.
  *
  * | at its limit | what happens |
@@ -10,6 +10,7 @@
  * | a body that brings less than 1 KiB in `stallTimeoutMs` | 408, with counts |
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
  * | `idleTimeoutMs` without a request, or with answers that are not read | closed |
+ * | `/metrics` beyond what scrapes.ts lets wait | 503 |
  * | a body that nobody wants (bad head, too long, stopped) | answered at once; what still comes is dropped for 2 s, then closed |
  *
  * Long because the life of a connection (heads, bodies, bad requests, closing) is one story.
@@ -22,6 +23,7 @@ import { type EventsHost, EventsRequest } from './http-events.ts';
 import { bareAnswer, type ClientFault, clientFault, connectFault, endedFault, listenFailure } from './http-faults.ts';
 import { ambiguityOf, headBytesMax, readEventsHead } from './http-head.ts';
 import { Verdict } from './intake.ts';
+import { Scrapes } from './scrapes.ts';
 
 export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly host: string;
@@ -44,6 +46,16 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly ready: () => boolean;
   /** The document of `/v1/status`. */
   readonly status: () => object;
+  /** The page of `/metrics`. */
+  readonly metrics: () => string;
+  readonly nowMs: () => number;
+}
+
+/** What a path without events answers. */
+interface Page {
+  readonly status: number;
+  readonly body: object;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** Counters since the start, except `connectionsOpen`, `requestsOpen` (POSTs being read) and `carryBytes`. */
@@ -104,6 +116,7 @@ class Listener implements HttpListener {
   readonly #leaving = new WeakSet<Duplex>();
   /** Connections that have brought what is no HTTP. */
   readonly #faulty = new WeakSet<Duplex>();
+  readonly #scrapes: Scrapes;
   #closed: Promise<void> | undefined;
   #looking: NodeJS.Timeout | undefined;
 
@@ -114,6 +127,7 @@ class Listener implements HttpListener {
     const served = this.#served;
     this.#options = options;
     this.#host = { ...options, carryPool };
+    this.#scrapes = new Scrapes(options.metrics, options.nowMs);
     this.stats = {
       requests: 0,
       connectionsTurnedAway: 0,
@@ -249,7 +263,7 @@ class Listener implements HttpListener {
     }
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     const streamText = eventsPath.exec(path)?.[1];
-    const page = streamText === undefined ? this.#pageOf(path) : undefined;
+    const page = streamText === undefined ? this.#pageOf(path, request, response) : undefined;
     const allowed = streamText !== undefined ? ['POST'] : page !== undefined ? ['GET', 'HEAD'] : undefined;
     if (allowed === undefined) {
       const message = `nothing is at ${path}; events go to POST /v1/streams/STREAM/events`;
@@ -259,14 +273,14 @@ class Listener implements HttpListener {
       const message = `${path} takes ${allowed.join(' and ')}`;
       this.#refuse(request, response, expectsContinue, { status: 405, code: 'method_not_allowed', message });
     } else if (page !== undefined) {
-      const { status, body } = page();
-      this.#answer(request, response, status, body);
+      const { status, body, headers } = page();
+      this.#answer(request, response, status, body, headers);
     } else {
       this.#take(request, response, streamText ?? '', query, expectsContinue);
     }
   }
 
-  #pageOf(path: string): (() => { status: number; body: object }) | undefined {
+  #pageOf(path: string, request: IncomingMessage, response: ServerResponse): (() => Page) | undefined {
     const { ready, status } = this.#options;
     switch (path) {
       case '/healthz':
@@ -275,6 +289,8 @@ class Listener implements HttpListener {
         return () => (ready() ? { status: 200, body: { ready: true } } : { status: 503, body: { ready: false } });
       case '/v1/status':
         return () => ({ status: 200, body: status() });
+      case '/metrics':
+        return () => this.#scrapes.answer(request, response);
       default:
         return undefined;
     }
@@ -338,7 +354,7 @@ class Listener implements HttpListener {
     headers: Readonly<Record<string, string>> = {},
   ): void {
     if (response.headersSent || response.destroyed) return;
-    const text = `${JSON.stringify(body)}\n`;
+    const bytes = Buffer.isBuffer(body) ? body : Buffer.from(`${JSON.stringify(body)}\n`);
     if (this.#closed !== undefined || request.socket.destroyed) response.setHeader('connection', 'close');
     if (!response.shouldKeepAlive || response.getHeader('connection') === 'close') {
       this.#ending.add(request.socket);
@@ -346,10 +362,10 @@ class Listener implements HttpListener {
     }
     response.writeHead(status, {
       'content-type': 'application/json',
-      'content-length': Buffer.byteLength(text),
+      'content-length': bytes.length,
       ...headers,
     });
-    response.end(text);
+    response.end(bytes);
     if (request.complete) return;
     request.resume();
     const { socket } = request;

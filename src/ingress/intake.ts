@@ -41,6 +41,8 @@ export const Verdict = {
 export type Verdict = (typeof Verdict)[keyof typeof Verdict];
 
 export const firstRefusal = 16;
+/** More than the largest verdict. */
+export const verdictsMax = 64;
 
 /** How a refusal is told to senders: a stable code, whether sending the same event again later can help, and the cause. */
 export interface Refusal {

@@ -31,6 +31,8 @@ interface Window {
 export class Flood {
   readonly #options: FloodOptions;
   readonly #windows = new Map<string, Window>();
+  /** Lines held back since the start. */
+  suppressedEver = 0;
 
   constructor(options: FloodOptions) {
     assert(options.linesMax >= 1 && options.windowMs >= 1 && options.keysMax >= 1, 'flood limits are at least 1');
@@ -51,6 +53,7 @@ export class Flood {
       return true;
     }
     window.suppressed++;
+    this.suppressedEver++;
     return false;
   }
 

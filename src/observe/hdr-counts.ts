@@ -1,5 +1,5 @@
 /**
- * The counts of merged histograms, by index of spillway's one layout. For the `hist` command; pure.
+ * The counts of merged histograms, by index of spillway's one layout. For the `hist` command and for EMF lines; pure.
  *
  * Adding up is all that merging needs, and an array does it: 0.04 ms for a histogram of 10,000 different values, where
  * recording each into the library's histogram takes 1.3 ms (`bench/latency-record`). Percentiles and mean are defined as in HdrHistogram, and tested against it.
@@ -72,6 +72,23 @@ export class HdrCounts {
       if (passed >= wanted) return lowestAt(index) + widthAt(index) - 1;
     }
     return 0;
+  }
+
+  /**
+   * At most `most` values, ascending, in microseconds, that stand for all: those at the ranks 1/most, 2/most ... of the whole; each
+   * value itself where there are not more. The last is the largest.
+   */
+  spread(most: number): number[] {
+    const wanted = Math.min(most, this.total);
+    const values: number[] = [];
+    let passed = 0;
+    for (let index = 0; index < this.#counts.length && values.length < wanted; index++) {
+      passed += this.#counts[index] as number;
+      while (values.length < wanted && passed * wanted >= this.total * (values.length + 1)) {
+        values.push(lowestAt(index) + widthAt(index) - 1);
+      }
+    }
+    return values;
   }
 
   /** Mean in microseconds, each value taken as the middle of those it is counted with; 0 when empty. */

@@ -1,6 +1,6 @@
 /**
  * Reads the text form of a histogram (HdrHistogram V2, compressed, base64) as pairs of value and count. For the `hist`
- * command; pure.
+ * command and for the daemon's metrics; pure.
  *
  * Log lines come from outside, and the library's own decoder trusts them: a run of 2^55 zeros keeps it busy for years. This
  * one checks size, layout and every index first, and builds no histogram of its own.
@@ -55,6 +55,14 @@ export class HdrDecoder {
 
   addTo(counts: HdrCounts): void {
     counts.addAll(this.#indexes, this.#counts, this.#length);
+  }
+
+  /** Adds each count to the one of `sums` that `slotOf` names by the count's index. */
+  addBySlot(slotOf: Uint8Array, sums: Float64Array): void {
+    for (let entry = 0; entry < this.#length; entry++) {
+      const slot = slotOf[this.#indexes[entry] as number] as number;
+      sums[slot] = (sums[slot] as number) + (this.#counts[entry] as number);
+    }
   }
 
   #clear(): void {

@@ -1,5 +1,5 @@
 /**
- * Checks a parsed log line against the schema, and writes the schema as the README's table. Used by tests and by whoever
+ * Checks a parsed log line against the schema, and writes the schema as the table of TELEMETRY.md. Used by tests and by whoever
  * generates documents; the daemon does not call it per line. Pure.
  */
 import { commonFields, type LogField, logKindTable, logLevels } from './log-schema.ts';
@@ -35,7 +35,7 @@ export function checkLogLine(line: unknown): string[] {
   return mistakes;
 }
 
-/** The table for the README: one row per field of each kind, in the schema's order. */
+/** The table for TELEMETRY.md: one row per field of each kind, in the schema's order. */
 export function logTableMarkdown(): string {
   const rows = ['| kind | field | type | meaning |', '|---|---|---|---|'];
   for (const [kind, row] of Object.entries(logKindTable)) {
@@ -57,6 +57,10 @@ function fits(field: LogField, value: unknown): boolean {
       return typeof value === 'boolean';
     case 'strings':
       return Array.isArray(value) && value.every((each) => typeof each === 'string');
+    case 'numbers':
+      return Array.isArray(value) && value.every((each) => Number.isFinite(each));
+    case 'emf':
+      return typeof value === 'object' && value !== null && !Array.isArray(value);
     case 'lane':
       return value === 'main' || (Number.isInteger(value) && (value as number) >= 0);
     case 'facts':
@@ -74,7 +78,8 @@ function isFacts(value: unknown): boolean {
 function expected(field: LogField): string {
   if (field.values !== undefined) return field.values.map((value) => `"${value}"`).join(', ');
   if (field.type === 'lane') return 'number or "main"';
-  if (field.type === 'strings') return 'array of strings';
+  if (field.type === 'strings' || field.type === 'numbers') return `array of ${field.type}`;
+  if (field.type === 'emf') return 'object of the format';
   return field.type === 'facts' ? 'object of strings, numbers, booleans' : field.type;
 }
 

@@ -20,6 +20,7 @@ export class LogOutput {
   #broken = false;
   #linesQueued = 0;
   #linesLost = 0;
+  #linesLostBefore = 0;
   #whenDrained: (() => void) | undefined;
 
   constructor(stream: Writable) {
@@ -54,7 +55,13 @@ export class LogOutput {
   takeLost(): number {
     const lost = this.#linesLost;
     this.#linesLost = 0;
+    this.#linesLostBefore += lost;
     return lost;
+  }
+
+  /** Lines dropped since the start. */
+  get lostEver(): number {
+    return this.#linesLostBefore + this.#linesLost;
   }
 
   /** Waits until all lines are out, at most `timeoutMs`; gives how many are still queued. They are lost if the process ends now. */

@@ -1,14 +1,16 @@
 /**
  * Every kind of log line and every field it may have, as data: the types of the logger's calls, the check of a line, and the
- * README's table come from it. Any thread; pure. A field that is not here cannot be logged: that is how payloads stay out.
+ * table in TELEMETRY.md come from it. Any thread; pure. A field that is not here cannot be logged: that is how payloads stay out.
  *
  * Long because it is one table.
  *
  * All lines also have `time` (ISO 8601, UTC, milliseconds), `level` (a word), `kind` and `msg`.
  */
 
-/** What a field holds. `lane`: a lane's number, or "main". `facts`: an object of strings, numbers and booleans. */
-type FieldType = 'string' | 'number' | 'boolean' | 'strings' | 'lane' | 'facts';
+import { type EmfMetadata, emfFields } from './emf.ts';
+
+/** What a field holds. `lane`: a lane's number, or "main". `facts`: an object of strings, numbers and booleans. `emf`: of emf.ts. */
+type FieldType = 'string' | 'number' | 'boolean' | 'strings' | 'numbers' | 'lane' | 'facts' | 'emf';
 
 interface Field {
   readonly type: FieldType;
@@ -64,7 +66,6 @@ export const logKinds = {
   config: {
     says: 'what was loaded, and what the daemon chose where the config left it open',
     fields: {
-      source: { type: 'string', optional: true, says: 'file it was read from' },
       changed: { type: 'strings', optional: true, says: 'at a reload: options that were taken over' },
       restart: { type: 'strings', optional: true, says: 'at a reload: options whose change waits for a restart' },
       mistakes: { type: 'strings', optional: true, says: 'at a reload: why nothing was changed' },
@@ -83,7 +84,7 @@ export const logKinds = {
       },
       code: { type: 'string', optional: true, says: 'stable code of the refusal or failure' },
       cause,
-      connections: { type: 'number', optional: true, says: 'open connections, or how many were let go' },
+      connections: { type: 'number', optional: true, says: 'how many were let go' },
     },
   },
   worker: {
@@ -120,16 +121,6 @@ export const logKinds = {
       value: { type: 'number', optional: true, says: 'the measured value' },
       limit: { type: 'number', optional: true, says: 'the configured limit' },
       tookMs: { type: 'number', optional: true, says: 'from firing to clearing, milliseconds' },
-    },
-  },
-  canary: {
-    says: 'a probe event was delivered, or was not',
-    floodBy: ['stream', 'state'],
-    fields: {
-      state: { type: 'string', values: ['ok', 'failed', 'promoted', 'rolled_back'], says: 'how it went' },
-      stream,
-      tookMs: { type: 'number', optional: true, says: 'there and back, milliseconds' },
-      cause,
     },
   },
   dlq: {
@@ -232,6 +223,15 @@ export const logKinds = {
       waiting: { type: 'number', says: 'events whose senders wait for the disk' },
     },
   },
+  emf: {
+    says: 'metrics for CloudWatch in its embedded format; one line for each stream, one without Stream for the daemon',
+    periodic: true,
+    fields: {
+      _aws: { type: 'emf', says: 'which of the other fields are metrics, their units, namespace and dimensions' },
+      Stream: { type: 'string', optional: true, says: 'the dimension' },
+      ...emfFields,
+    },
+  },
   error: {
     says: 'something failed; the daemon goes on unless the level is fatal',
     floodBy: ['code', 'stream', 'lane'],
@@ -268,6 +268,8 @@ interface FieldTypes {
   number: number;
   boolean: boolean;
   strings: readonly string[];
+  numbers: readonly number[];
+  emf: EmfMetadata;
   lane: number | 'main';
   facts: Readonly<Record<string, string | number | boolean>>;
 }

@@ -31,6 +31,14 @@ export interface LogOptions {
   readonly output?: LogOutput;
 }
 
+/** Lines that were not printed, since the start. */
+export interface LogCounts {
+  /** Stdout was not read in time. */
+  readonly linesLost: number;
+  /** Held back by flood control. */
+  readonly linesSuppressed: number;
+}
+
 /** Legible, but steers terminals or breaks lines: DEL and C1 controls, line and paragraph separators, direction marks. */
 const unsafe = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
@@ -59,6 +67,10 @@ export class Log {
   /** Least level that is printed from now on. */
   set level(level: LogLevel | 'silent') {
     this.#pino.level = level;
+  }
+
+  get counts(): LogCounts {
+    return { linesLost: this.#output?.lostEver ?? 0, linesSuppressed: this.#flood.suppressedEver };
   }
 
   debug<K extends LogKind>(kind: K, message: string, fields: LogFields<K>): void {

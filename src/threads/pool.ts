@@ -40,6 +40,8 @@ interface Lane {
   startedMs: number;
   lostMs: number;
   losses: number;
+  /** Workers lost since the start. */
+  lost: number;
   restart: NodeJS.Timeout | undefined;
   readonly pulse: Pulse;
   /** Id of its worker's thread; undefined until it works. */
@@ -72,6 +74,7 @@ export class LanePool {
       startedMs: 0,
       lostMs: 0,
       losses: 0,
+      lost: 0,
       restart: undefined,
       pulse: new Pulse(),
       thread: undefined,
@@ -93,6 +96,11 @@ export class LanePool {
   /** The workers, for whoever wants to see one die. */
   get threads(): Piscina['threads'] {
     return this.#piscina.threads;
+  }
+
+  /** By lane: workers that were lost since the start. */
+  get lost(): number[] {
+    return this.#lanes.map(({ lost }) => lost);
   }
 
   send(lane: number, message: ToLane): void {
@@ -219,6 +227,7 @@ export class LanePool {
     const nowMs = this.#options.clock.nowMs();
     lane.port = undefined;
     lane.lostMs = nowMs;
+    lane.lost++;
     lane.losses = nowMs - lane.startedMs > stableMs ? 1 : lane.losses + 1;
     this.#options.onWorker(lane.index, 'lost', cause, nowMs - lane.startedMs);
     const delayMs = lane.losses <= 2 ? 0 : Math.min(restartDelayMsMax, 50 * 2 ** (lane.losses - 3));

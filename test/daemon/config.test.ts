@@ -27,7 +27,7 @@ t.test('the smallest configuration has the documented defaults', async (t) => {
     fsync: { intervalMs: 200 },
     replayShare: 0.5,
   });
-  t.strictSame(log, { level: 'info', intervalMs: 10_000 });
+  t.strictSame(log, { level: 'info', intervalMs: 10_000, emf: false, emfNamespace: 'spillway' });
 });
 
 t.test('each kind of listener has what it needs and nothing else', async (t) => {

@@ -122,6 +122,17 @@ t.test('the DLQ holds at least two segments', async (t) => {
   );
 });
 
+t.test('EMF lines are asked for only where lines of their level are written', async (t) => {
+  refuses(
+    t,
+    `${smallest}[log]\nlevel = "warn"\nemf = true`,
+    /^spillway.toml:\d+: log.emf = true: its lines are of level info/,
+  );
+  t.strictSame(mistakesOf(`${smallest}[log]\nlevel = "debug"\nemf = true`), []);
+  t.strictSame(mistakesOf(`${smallest}[log]\nlevel = "warn"`), []);
+  refuses(t, `${smallest}[log]\nemf_namespace = "AWS/Kinesis"`, /log.emf_namespace = "AWS\/Kinesis": must be 1 to 255/);
+});
+
 t.test('a memory budget that is too small for its lanes names the one that is enough', async (t) => {
   const text = `${smallest}[daemon]\nlanes = 8\nmemory_budget = "64MiB"`;
   const [line = ''] = mistakesOf(text);

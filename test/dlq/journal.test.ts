@@ -140,21 +140,27 @@ t.test('at its limit the journal takes no more, until the rings have given back 
   t.equal(journalled.queue.dlq.diskBytes < 1_000, true, 'the DLQ has its own limit');
 });
 
-t.test('a failed fdatasync acknowledges nothing: its events go to a new segment, and are durable there', async (t) => {
-  const directory = temporaryDirectory(t);
-  const disk = new FailingSyncs();
-  const journalled = await open(t, directory, { files: disk.files });
-  await journalled.write(at(1));
-  const before = journalled.durable.length;
-  disk.failures = 1;
-  await journalled.write(at(2), at(3));
-  t.equal(journalled.durable.length, before + 1, 'only the second try was acknowledged');
-  t.equal(files(directory, /journal.*seg$/).length, 2);
-  t.strictSame(journalled.lost, []);
-  t.match(journalled.queue.reported('failing'), [{ series: 'journal', code: 'EIO' }]);
-  const next = await Queue.open(t, killed(t, directory));
-  t.strictSame(dataOf(await next.replay()), dataOf([at(1), at(2), at(3)]));
-});
+for (const isThrough of [false, true]) {
+  const what = isThrough ? 'write through' : 'fdatasync';
+  t.test(`a failed ${what} acknowledges nothing: its events go to a new segment, and are durable there`, async (t) => {
+    const directory = temporaryDirectory(t);
+    const disk = new FailingSyncs();
+    const journalled = await open(t, directory, { files: disk.files });
+    // The first commit of a segment is synced, with the zeros for those behind it.
+    for (const id of isThrough ? [0, 1] : []) await journalled.write(at(id));
+    const { length } = journalled.durable;
+    t.equal(disk.writesThrough, isThrough ? 1 : 0);
+    disk.failures = 1;
+    await journalled.write(at(2), at(3));
+    t.equal(disk.failures, 0);
+    t.equal(journalled.durable.length, length + 1, 'only the second try was acknowledged');
+    t.equal(files(directory, /journal.*seg$/).length, isThrough ? 2 : 1);
+    t.strictSame(journalled.lost, []);
+    t.match(journalled.queue.reported('failing'), [{ series: 'journal', code: 'EIO' }]);
+    const next = await Queue.open(t, killed(t, directory));
+    t.strictSame(dataOf(await next.replay()), dataOf(isThrough ? [at(0), at(1), at(2), at(3)] : [at(2), at(3)]));
+  });
+}
 
 t.test('what the DLQ took from a ring is durable there before the marks move past it', async (t) => {
   const directory = temporaryDirectory(t);

@@ -74,12 +74,14 @@ export class Journalled {
 /** The real file system, whose syncs of the journal, or of what is named otherwise, fail as often as they are told to. */
 export class FailingSyncs {
   failures = 0;
+  /** Writes that were their own sync. */
+  writesThrough = 0;
   readonly #name: RegExp;
   readonly files: Files = {
     ...realFiles,
     open: async (path, purpose) => {
       const file = await realFiles.open(path, purpose);
-      return this.#name.test(path) ? this.#guard(file) : file;
+      return this.#name.test(path) ? this.#guard(file, purpose === 'through') : file;
     },
   };
 
@@ -87,20 +89,28 @@ export class FailingSyncs {
     this.#name = name;
   }
 
-  #guard(file: OpenFile): OpenFile {
+  /** `isThrough`: each write is its own sync. */
+  #guard(file: OpenFile, isThrough: boolean): OpenFile {
     return {
-      write: (...words) => file.write(...words),
+      write: async (...words) => {
+        if (isThrough) this.#strike();
+        await file.write(...words);
+        if (isThrough) this.writesThrough++;
+      },
       read: (...words) => file.read(...words),
       size: () => file.size(),
       truncate: (length) => file.truncate(length),
       close: () => file.close(),
       sync: async () => {
-        if (this.failures > 0) {
-          this.failures--;
-          throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
-        }
+        this.#strike();
         await file.sync();
       },
     };
+  }
+
+  #strike(): void {
+    if (this.failures === 0) return;
+    this.failures--;
+    throw Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' });
   }
 }

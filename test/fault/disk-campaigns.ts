@@ -36,7 +36,7 @@ export async function kills(seed: number, count: number): Promise<Findings> {
 }
 
 /** Calls behind which a disk is between two states that are both right. */
-const changes = ['open create', 'open replace', 'write', 'truncate', 'rename', 'unlink'];
+const changes = ['open create', 'open replace', 'write', 'write through', 'truncate', 'rename', 'unlink'];
 
 /** A step right behind a call that changes the disk, of each kind as often; one in four anywhere. */
 function stepBehindChange(calls: readonly string[], dice: RandomSequence): number {

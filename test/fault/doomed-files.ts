@@ -62,8 +62,9 @@ export function doomedFiles(options: DoomedOptions): Files {
     ...realFiles,
     open: async (path, purpose) => {
       if (purpose === 'read') return realFiles.open(path, purpose);
-      const file = await disk.call(`${purpose === 'edit' ? 'edit' : 'create'} ${kindOf(path)}`, () =>
-        realFiles.open(path, purpose),
+      const isThere = purpose === 'edit' || purpose === 'through';
+      const file = await disk.call(`${isThere ? 'edit' : 'create'} ${kindOf(path)}`, () =>
+        realFiles.open(path, purpose === 'through' && options.lie === 'sync' ? 'edit' : purpose),
       );
       return disk.wrap(file, kindOf(path), (positions) => {
         written = positions;

@@ -99,7 +99,7 @@ export class ModelDisk implements Files {
       file = new ModelFile();
       this.#change({ change: 'link', path, file });
     } else if (purpose === 'replace') file.cut(0);
-    return this.#handle(file);
+    return this.#handle(file, purpose === 'through');
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -137,10 +137,11 @@ export class ModelDisk implements Files {
     return 2 ** 40;
   }
 
-  #handle(file: ModelFile): OpenFile {
+  #handle(file: ModelFile, isThrough: boolean): OpenFile {
     file.isOpen++;
     return {
       write: async (buffer, offset, length, position) => {
+        if (isThrough) return this.#writeThrough(file, buffer.subarray(offset, offset + length), position);
         const isShort = await this.#step('write');
         file.write(buffer.subarray(offset, offset + (isShort ? length >>> 1 : length)), position);
         if (isShort) throw failure('ENOSPC');
@@ -174,6 +175,21 @@ export class ModelDisk implements Files {
     };
   }
 
+  /** Where it fails, some of it may be on disk, or none. */
+  async #writeThrough(file: ModelFile, bytes: Uint8Array, position: number): Promise<void> {
+    let isShort: true | undefined;
+    try {
+      isShort = await this.#step('write through');
+    } catch (error) {
+      file.write(bytes, position);
+      file.failSync(this.#random);
+      throw error;
+    }
+    file.write(isShort ? bytes.subarray(0, bytes.length >>> 1) : bytes, position);
+    file.syncLast();
+    if (isShort) throw failure('ENOSPC');
+  }
+
   /** Counts a call and lets the fault strike; resolves to true when the write is to be short. */
   async #step(call: string): Promise<true | undefined> {
     if (this.isCrashed) return never();
@@ -184,7 +200,7 @@ export class ModelDisk implements Files {
     if (fault === undefined || this.steps < fault.step) return undefined;
     if (fault.calls !== undefined && !fault.calls.includes(call)) return undefined;
     const isDue = fault.isLasting || (isFirstOfKind(fault) ? this.fired === 0 : this.steps === fault.step);
-    if (!isDue || (fault.kind === 'short' && call !== 'write')) return undefined;
+    if (!isDue || (fault.kind === 'short' && !call.startsWith('write'))) return undefined;
     this.fired++;
     if (fault.kind === 'short') return true;
     if (fault.kind !== 'crash') throw failure(fault.kind);

@@ -81,6 +81,12 @@ export class ModelFile {
     this.#pending = [];
   }
 
+  /** The last write is on disk; what was written before it need not be. */
+  syncLast(): void {
+    const last = this.#pending.pop();
+    if (last !== undefined) this.#durable = applied(this.#durable, last);
+  }
+
   /** Some sectors may have come to the disk; the others never will. */
   failSync(random: RandomSequence): void {
     this.#durable = this.#pending

@@ -12,6 +12,7 @@ test('lane workers die by exit, exception and heap exhaustion; each is replaced 
   t.comment(`replaced after ${medianMs} ms (median), ${slowestMs} ms at most`);
   t.strictSame(report.otherCauses, [], 'every worker died as it was told to');
   t.equal(replacedMs.length, kills);
+  t.equal(report.restarts, kills, 'the status counts them');
   // A thread's start takes half a second of a core, and other tests take the cores. Alone, 1 s is the limit: test/long.
   t.ok(slowestMs <= 5_000, 'each lane went on');
   t.equal(report.lost, 0);

@@ -39,6 +39,8 @@ export interface KillReport {
   readonly otherCauses: readonly string[];
   /** From the loss of each worker until its lane worked again. */
   readonly replacedMs: readonly number[];
+  /** Of all lanes, as the status counts them. */
+  readonly restarts: number;
   readonly exitCode: number | null;
 }
 
@@ -80,6 +82,7 @@ export async function killWorkers(ending: Parameters<typeof Rig.start>[0], plan:
     () => daemon.ledger(),
     ({ delivered, inFlight: left, dlq }) => delivered >= accepted && left === 0 && dlq === 0,
   );
+  const restarts = (await daemon.status()).lanes.reduce((sum, lane) => sum + lane.restarts, 0);
   const { lost, duplicated } = (await rig.readBack(plan.kills * eventsPerKill)).counts();
   return {
     accepted,
@@ -91,6 +94,7 @@ export async function killWorkers(ending: Parameters<typeof Rig.start>[0], plan:
       .map(({ cause }) => String(cause))
       .filter((cause, kill) => !causes[workerFaults[kill % workerFaults.length] as WorkerFault].test(cause)),
     replacedMs: workerLines(daemon, 'replaced').map(({ tookMs }) => tookMs as number),
+    restarts,
     exitCode: await daemon.stop(),
   };
 }

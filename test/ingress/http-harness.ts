@@ -52,6 +52,8 @@ export async function listenHttpForTest(t: Test, options: HttpBenchOptions = {})
     onLetGo: () => {},
     carryBytesMax: 1 << 20,
     status: () => ({ state: 'ready' }),
+    metrics: () => '',
+    nowMs: () => 0,
     ready: () => true,
     watchSender: () => {
       throw new Error('no lanes stand behind this listener');

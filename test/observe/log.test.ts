@@ -27,6 +27,10 @@ function sample(field: LogField): unknown {
       return true;
     case 'strings':
       return ['a', 'b'];
+    case 'numbers':
+      return [1.5, 2];
+    case 'emf':
+      return { Timestamp: 1, CloudWatchMetrics: [] };
     case 'lane':
       return 3;
     case 'facts':
@@ -83,7 +87,7 @@ t.test('no kind has a field that the common ones would overwrite', async (t) => 
   }
 });
 
-t.test("the README's table names every kind and field once, in a table of four columns", async (t) => {
+t.test('the table of TELEMETRY.md names every kind and field once, in a table of four columns', async (t) => {
   const rows = logTableMarkdown().trimEnd().split('\n');
   const fields = Object.values(logKindTable).reduce((sum, row) => sum + Object.keys(row.fields).length, 0);
   t.equal(rows.length, 2 + Object.keys(logKindTable).length + fields);
