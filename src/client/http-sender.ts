@@ -37,6 +37,7 @@ interface Told {
   readonly undelivered?: readonly { readonly index: number; readonly count?: number; readonly error: string }[];
   /** Lines judged, where that is not all. */
   readonly taken?: number;
+  readonly retryAfterMs?: number;
   readonly error?: string;
   readonly message?: string;
   readonly errors?: readonly {
@@ -229,8 +230,8 @@ function readAnswer(status: number, retryAfter: string | undefined, text: string
   } catch {
     // An intermediary's page: the status says enough.
   }
-  const seconds = Number(retryAfter);
-  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : retryAfterMsDefault;
+  const ms = told.retryAfterMs ?? Number(retryAfter) * 1_000;
+  const retryAfterMs = Number.isFinite(ms) && ms >= 0 ? ms : retryAfterMsDefault;
   return { status, retryAfterMs, told, text };
 }
 

@@ -304,6 +304,7 @@ export class Daemon {
 
   #interval(): void {
     this.#telemetry.interval(this.#state);
+    for (const listener of this.#listeners) listener.interval?.();
     this.#pool.sendAll({ type: 'interval' });
   }
 
@@ -532,6 +533,7 @@ export class Daemon {
       ),
       orders: this.#orders,
       randomKeys,
+      share: () => random.share(),
       published,
     });
   }

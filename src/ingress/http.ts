@@ -6,6 +6,8 @@
  * |---|---|
  * | `connectionsMax` | the first request is answered 503, then closed; from {@link turningAwayMax} such ones on closed at once |
  * | `headersTimeoutMs`, 16 KiB of head | 408, 431, closed |
+ * | no room for all of its events for `letGoAfterMs` | 429 or 503, closed |
+ * | a body that brings less than 1 KiB in `stallTimeoutMs` | 408, with counts |
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
  * | `idleTimeoutMs` without a request, or with answers that are not read | closed |
  * | `/metrics` beyond what scrapes.ts lets wait | 503 |
@@ -19,7 +21,7 @@ import type { Duplex } from 'node:stream';
 import { CarryPool } from './carry.ts';
 import { type EventsHost, EventsRequest } from './http-events.ts';
 import { bareAnswer, type ClientFault, clientFault, connectFault, endedFault, listenFailure } from './http-faults.ts';
-import { headBytesMax, readEventsHead } from './http-head.ts';
+import { ambiguityOf, headBytesMax, readEventsHead } from './http-head.ts';
 import { Verdict } from './intake.ts';
 import { Scrapes } from './scrapes.ts';
 
@@ -34,6 +36,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly ackDefault?: 'memory' | 'disk' | 'stream';
   /** How long a connection may stay open between two requests. */
   readonly idleTimeoutMs: number;
+  /** A body that brings less than a kilobyte in so long is given up; 0: never. */
+  readonly stallTimeoutMs: number;
   /** How long the head of a request may take. */
   readonly headersTimeoutMs: number;
   /** Bound on what all requests together keep of unfinished events, in bytes. */
@@ -65,7 +69,10 @@ export interface HttpListenerStats {
 }
 
 /** What may change while it listens; for connections and requests that come from then on. */
-export type HttpLimits = Pick<HttpListenerOptions, 'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs'>;
+export type HttpLimits = Pick<
+  HttpListenerOptions,
+  'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs' | 'stallTimeoutMs' | 'letGoAfterMs'
+>;
 
 export interface HttpListener {
   /** `http://127.0.0.1:7070`, with the port that was bound. */
@@ -111,6 +118,7 @@ class Listener implements HttpListener {
   readonly #faulty = new WeakSet<Duplex>();
   readonly #scrapes: Scrapes;
   #closed: Promise<void> | undefined;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(options: HttpListenerOptions) {
     const { headersTimeoutMs, requestTimeoutMs, carryBytesMax } = options;
@@ -163,6 +171,7 @@ class Listener implements HttpListener {
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(host, port, error)));
       this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
+        this.#looking = setInterval(() => this.#look(), checkIntervalMs / 2);
         const bound = (this.#server.address() as AddressInfo).port;
         this.address = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
         resolve();
@@ -188,11 +197,19 @@ class Listener implements HttpListener {
       const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
       this.#server.close(() => {
         clearTimeout(deadline);
+        clearInterval(this.#looking);
         resolve();
       });
       this.#server.closeIdleConnections();
     });
     return this.#closed;
+  }
+
+  #look(): void {
+    const { stallTimeoutMs, nowUs } = this.#options;
+    if (stallTimeoutMs === 0) return;
+    const nowMs = nowUs() / 1_000;
+    for (const events of this.#open.values()) events.look(nowMs, stallTimeoutMs);
   }
 
   #connected(socket: Socket): void {
@@ -225,9 +242,11 @@ class Listener implements HttpListener {
       return;
     }
     this.stats.requests += 1;
-    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) {
       response.setHeader('connection', 'close');
-      const message = 'no HTTP/1.1: the request has no Host header';
+      const message = `no HTTP/1.1: ${ambiguity}`;
+      this.#ending.add(request.socket);
       this.#refuse(request, response, expectsContinue, { status: 400, code: 'bad_http', message });
       return;
     }

@@ -77,9 +77,14 @@ export const logKinds = {
     floodBy: ['listener', 'state'],
     fields: {
       listener: { type: 'string', says: 'its address' },
-      state: { type: 'string', values: ['open', 'closed', 'failed', 'client'], says: 'what happened' },
+      state: {
+        type: 'string',
+        values: ['open', 'closed', 'failed', 'client', 'letting_go', 'let_go'],
+        says: 'what happened',
+      },
       code: { type: 'string', optional: true, says: 'stable code of the refusal or failure' },
       cause,
+      connections: { type: 'number', optional: true, says: 'how many were let go' },
     },
   },
   worker: {
