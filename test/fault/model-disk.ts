@@ -5,6 +5,8 @@
  * It is harder than most file systems: a name is durable only after its directory's sync, what was not synced comes out of a
  * power cut in any combination of sectors, and what a failed sync was to save is lost for good. Every call counts one
  * step; a fault strikes at the step that it is ordered for.
+ *
+ * Long because the calls of both interfaces share names, steps and the fault.
  */
 import type { DirectoryEntry, Files, OpenFile, OpenPurpose } from '../../src/edges/files.ts';
 import type { RandomSequence } from '../../src/simulator/random-sequence.ts';
