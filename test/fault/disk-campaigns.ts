@@ -101,13 +101,13 @@ function rarestFirst(calls: readonly string[]): readonly number[] {
 /** Where a sync that fails puts nothing at risk: what is not synced is in memory, or was promised to nobody. */
 const failurePolicies = policies.filter(({ fsync, journal }) => fsync.kind === 'each' || journal);
 
-/** The power goes at the end of the life, and once soon after the call: what was begun anew is not finished then. */
+/** The power goes at the end of the life, and for every second fault soon after the call: what was begun anew is not finished then. */
 async function failedCall(plan: LifePlan, fault: DiskFault, tally: Tally): Promise<void> {
   const disk = new ModelDisk(new Map(), new RandomSequence(plan.seed));
   const { kind, step, isLasting } = fault;
   const what = `seed ${plan.seed}, ${kind}${isLasting ? ' from' : ' at'} call ${step}`;
   const dice = new RandomSequence(plan.seed + step);
-  const soon = step + 1 + dice.below(30);
+  const soon = dice.next() < 0.5 ? step + 1 + dice.below(30) : 0;
   const left: Left[] = [];
   const soFar = emptyStory();
   disk.onStep = (now) => {
