@@ -11,7 +11,7 @@
  * sender is told and sends the next: what that costs, level memory shows. With 32 the disk need not wait.
  *
  * Prints, for each n, commits and events a second, and the 99th percentile of an fdatasync and of an ack. In turns, on the same disk;
- * commits are fdatasync calls. The senders share this process and its cores with the daemon and its endpoint. `--smoke`: a moment of each, for the tests. `--json`: one object per line.
+ * commits are fdatasync calls, or writes through. The senders share this process and its cores with the daemon and its endpoint. `--smoke`: a moment of each, for the tests. `--json`: one object per line.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';

@@ -30,16 +30,24 @@ t.test(
     t.strictSame(told(), ['backlog_age clicks fired', 'dlq_full all fired']);
     t.strictSame(alerts.active, ['backlog_age', 'dlq_full']);
     t.strictSame(alerts.status, [
-      { name: 'backlog_age', stream: 'orders', state: 'quiet', value: 100, threshold: 5_000 },
+      { name: 'backlog_age', measure: 'backlog_age', stream: 'orders', state: 'quiet', value: 100, threshold: 5_000 },
       {
         name: 'backlog_age',
+        measure: 'backlog_age',
         stream: 'clicks',
         state: 'active',
         value: 9_000,
         threshold: 5_000,
         since: '1970-01-01T00:00:00.000Z',
       },
-      { name: 'dlq_full', state: 'active', value: 1, threshold: 0, since: '1970-01-01T00:00:00.000Z' },
+      {
+        name: 'dlq_full',
+        measure: 'dlq_full',
+        state: 'active',
+        value: 1,
+        threshold: 0,
+        since: '1970-01-01T00:00:00.000Z',
+      },
     ]);
   },
 );
