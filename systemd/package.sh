@@ -38,6 +38,9 @@ node -e '
     const inside = (file) => !file.slice(from.length + 1).split("/").includes("node_modules");
     cpSync(from, process.argv[2] + "/" + path, { recursive: true, filter: inside });
   }' "$root" "$lib"
+# What is in the package, with the hash of each: for whoever asks which hosts have a component.
+mkdir -p "$stage/tree/usr/share/doc/spillway"
+(cd "$root" && npm sbom --sbom-format cyclonedx --omit dev) > "$stage/tree/usr/share/doc/spillway/sbom.cdx.json"
 find "$lib" \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -type f -delete
 cat > "$stage/tree/usr/bin/spillway" <<'WRAPPER'
 #!/bin/sh
