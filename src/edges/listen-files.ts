@@ -72,7 +72,7 @@ function readTls(names: ListenFileNames, problems: FileProblem[]): TlsFiles | un
   const { certFile, keyFile, clientCaFile } = names;
   if (certFile === undefined || keyFile === undefined) return undefined;
   const before = problems.length;
-  const problemOf = (option: FileProblem['option'], file: string, problem: string): void => {
+  const problemOf = (option: FileProblem['option'], file: string, problem: string): undefined => {
     problems.push({ option, file, problem });
   };
   const chain = readCertificates(certFile, (problem) => problemOf('cert_file', certFile, problem));
@@ -102,22 +102,22 @@ function readTls(names: ListenFileNames, problems: FileProblem[]): TlsFiles | un
   return { ...tls, expiresMs: Math.min(...chain.certificates.map(({ validTo }) => Date.parse(validTo))) };
 }
 
-type OnProblem = (problem: string) => void;
+type OnProblem = (problem: string) => undefined;
 
 function readCertificates(
   named: string,
   onProblem: OnProblem,
 ): { readonly bytes: Buffer; readonly certificates: readonly X509Certificate[] } | undefined {
   const reading = readNamedFile(named, { isPrivate: false, bytesMax: pemBytesMax });
-  if ('problem' in reading) return void onProblem(reading.problem);
+  if ('problem' in reading) return onProblem(reading.problem);
   const { bytes } = reading;
-  if (bytes.length > pemBytesMax) return void onProblem(`is longer than ${pemBytesMax} bytes: give certificates alone`);
+  if (bytes.length > pemBytesMax) return onProblem(`is longer than ${pemBytesMax} bytes: give certificates alone`);
   const found = bytes.toString('latin1').match(certificateForm) ?? [];
-  if (found.length === 0) return void onProblem('holds no PEM certificate: give one that does');
+  if (found.length === 0) return onProblem('holds no PEM certificate: give one that does');
   try {
     return { bytes, certificates: found.map((pem) => new X509Certificate(pem)) };
   } catch {
-    return void onProblem('holds a certificate that cannot be read: give it as PEM, whole');
+    return onProblem('holds a certificate that cannot be read: give it as PEM, whole');
   }
 }
 
@@ -126,14 +126,14 @@ function readPrivateKey(
   onProblem: OnProblem,
 ): { readonly bytes: Buffer; readonly key: KeyObject } | undefined {
   const reading = readNamedFile(named, { isPrivate: true, bytesMax: pemBytesMax });
-  if ('problem' in reading) return void onProblem(reading.problem);
+  if ('problem' in reading) return onProblem(reading.problem);
   const { bytes } = reading;
   try {
     return { bytes, key: createPrivateKey(bytes) };
   } catch {
     // OpenSSL has several words for it.
     const isSealed = bytes.includes('ENCRYPTED');
-    return void onProblem(
+    return onProblem(
       isSealed
         ? 'is encrypted, and nobody is there to type its passphrase: store it without (openssl pkey -in FILE -out NEW)'
         : 'holds no PEM private key: give the key of cert_file',

@@ -119,7 +119,7 @@ export class HttpGate {
     const cause = given === undefined ? 'no token' : 'a token that is not in token_file';
     this.stats.unauthorized += 1;
     const { remoteAddress, remotePort } = request.socket;
-    this.#tell('unauthorized', `${remoteAddress}:${remotePort}`, cause);
+    this.#tell({ code: 'unauthorized', peer: `${remoteAddress}:${remotePort}`, cause });
     return {
       status: 401,
       code: 'unauthorized',
@@ -145,7 +145,8 @@ export class HttpGate {
         if (open.get(id) !== handshake) return;
         open.delete(id);
         this.stats.handshakesFailed += 1;
-        this.#tell('tls_handshake', `${remoteAddress}:${remotePort}`, handshake.cause);
+        const { cause } = handshake;
+        this.#tell({ code: 'tls_handshake', peer: `${remoteAddress}:${remotePort}`, cause });
       });
     });
     server.on('secureConnection', (socket) => open.delete(connectionOf(socket)));
@@ -158,8 +159,8 @@ export class HttpGate {
     });
   }
 
-  #tell(code: Intruder['code'], peer: string, cause: string): void {
-    const episode = this.#episodes[code];
+  #tell(intruder: Omit<Intruder, 'untold'>): void {
+    const episode = this.#episodes[intruder.code];
     const nowMs = this.#nowMs();
     const isNew = nowMs - episode.lastMs >= quietMs;
     episode.lastMs = nowMs;
@@ -167,7 +168,7 @@ export class HttpGate {
       episode.untold += 1;
       return;
     }
-    this.#onIntruder({ code, peer, cause, untold: episode.untold });
+    this.#onIntruder({ ...intruder, untold: episode.untold });
     episode.untold = 0;
   }
 }

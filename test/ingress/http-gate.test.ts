@@ -2,7 +2,7 @@
  * A guarded HTTP listener on real connections: tokens, TLS, client certificates, and those who bring neither.
  */
 import { once } from 'node:events';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect } from 'node:tls';
 import t, { type Test } from 'tap';
 import { type ListenFiles, readListenFiles, tokenHash } from '../../src/edges/listen-files.ts';
 import { HttpGate, type Intruder } from '../../src/ingress/http-gate.ts';
@@ -179,7 +179,7 @@ t.test('a client certificate must come from the authority that is named', async 
   await eventually(() => listener.stats.handshakesFailed === 2);
   t.equal(intake.offered.length, 1);
 
-  const kept = connect({ port, host: '127.0.0.1', servername: 'localhost', ...shown(client) }) as TLSSocket;
+  const kept = connect({ port, host: '127.0.0.1', servername: 'localhost', ...shown(client) });
   t.teardown(() => kept.destroy());
   await once(kept, 'secureConnect');
   gate.renew(filesOf(stranger as PairFiles, stranger));
