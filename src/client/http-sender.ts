@@ -5,9 +5,10 @@
  * Of an answer it reads the status, `Retry-After`, and of its JSON (ingress/http-events.ts) `accepted`, `taken` and `errors`,
  * whose lines are those of the body: no line that is sent is empty, so line n is event n.
  */
-import { Agent, type IncomingMessage, request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type EventSender, type Origin, type ResendRules, SendTally } from './event-sender.ts';
+import { type HttpAccess, HttpRequester } from './http-requester.ts';
 
 /** Bodies of this size keep a request's overhead small beside its bytes, and a daemon's limit far. */
 const bodyBytesMax = 262_144;
@@ -18,6 +19,7 @@ const newline = Buffer.from('\n');
 export interface HttpSenderOptions {
   /** As in `http://127.0.0.1:7070`. */
   readonly origin: string;
+  readonly access: HttpAccess;
   readonly stream: string;
   readonly ack: string;
 }
@@ -66,13 +68,14 @@ class HttpSender implements EventSender {
   readonly tally = new SendTally();
   readonly #options: HttpSenderOptions;
   readonly #rules: ResendRules;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #requester: HttpRequester;
   #lines: Line[] = [];
   #bytes = 0;
   #retriesMax: number;
 
   constructor(options: HttpSenderOptions, rules: ResendRules) {
     this.#options = options;
+    this.#requester = new HttpRequester(options.origin, options.access);
     this.#rules = rules;
     this.#retriesMax = rules.retriesMax;
   }
@@ -95,7 +98,7 @@ class HttpSender implements EventSender {
 
   async finish(): Promise<void> {
     await this.#deliver(this.#take());
-    this.#agent.destroy();
+    this.#requester.close();
   }
 
   giveUp(): void {
@@ -103,7 +106,7 @@ class HttpSender implements EventSender {
   }
 
   destroy(): void {
-    this.#agent.destroy();
+    this.#requester.close();
   }
 
   #take(): Line[] {
@@ -201,7 +204,7 @@ class HttpSender implements EventSender {
     const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length, 'spillway-ack': ack };
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => reject(unreachable(origin, error));
-      const outgoing = request(url, { method, agent: this.#agent, headers }, (incoming) => {
+      const outgoing = this.#requester.request(url, { method, headers }, (incoming) => {
         readText(incoming).then((text) => {
           resolve(readAnswer(incoming.statusCode ?? 0, incoming.headers['retry-after'], text));
         }, fail);

@@ -1,6 +1,8 @@
 /**
  * Opens the configured listeners on the daemon's intake. Main thread; called once at start, all or none: where one cannot be
  * opened the others are closed again.
+ *
+ * Long because the kinds of listener are wired side by side.
  */
 import type { Clock } from '../edges/clock.ts';
 import type { InheritedSocket } from '../edges/inherited-sockets.ts';
@@ -21,6 +23,7 @@ import type { Log } from '../observe/log.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { ArenaPlan } from '../threads/plan.ts';
 import type { Config, HttpListenConfig, ListenConfig, StdinListenConfig, UnixListenConfig } from './config.ts';
+import { HttpGuard } from './http-guard.ts';
 import { assignSockets } from './inherited.ts';
 import { LetGoLog } from './let-go-log.ts';
 
@@ -31,6 +34,8 @@ export interface RunningListener {
   tellBreaker?(stream: number, state: number): void;
   /** Takes over what of its configuration may change; `listener` is of its own kind and place. */
   retune?(listener: ListenConfig): void;
+  /** Reads its files again; gives the options whose files say something else now. */
+  renew?(): readonly string[];
   /** Once per log interval. */
   interval?(): void;
 }
@@ -177,8 +182,10 @@ async function openHttp(
   const { arena, intake, clock, config, plan } = parts;
   const { host, port } = listener.address;
   const letGo = new LetGoLog(parts.log, `${host}:${port}`, () => clock.nowMs());
+  const guard = new HttpGuard({ listener, log: parts.log, nowMs: () => clock.nowMs() });
   const server = await listenHttp({
     host,
+    gate: guard.gate,
     fd,
     port,
     arena,
@@ -212,7 +219,11 @@ async function openHttp(
     close: (drainMs) => server.close({ drainMs }),
     retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs, stallTimeoutMs, letGoAfterMs }) =>
       server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs, stallTimeoutMs, letGoAfterMs }),
-    interval: () => letGo.look(),
+    renew: () => guard.renew(),
+    interval: () => {
+      letGo.look();
+      guard.tick();
+    },
   };
 }
 

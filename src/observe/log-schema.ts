@@ -74,7 +74,7 @@ export const logKinds = {
   },
   listener: {
     says: 'a listener opened, closed, or met a misbehaving sender',
-    floodBy: ['listener', 'state'],
+    floodBy: ['listener', 'state', 'code'],
     fields: {
       listener: { type: 'string', says: 'its address' },
       state: {
@@ -85,6 +85,8 @@ export const logKinds = {
       code: { type: 'string', optional: true, says: 'stable code of the refusal or failure' },
       cause,
       connections: { type: 'number', optional: true, says: 'how many were let go' },
+      peer: { type: 'string', optional: true, says: "a sender's address and port" },
+      untold: { type: 'number', optional: true, says: 'others like it since the last such line' },
     },
   },
   worker: {
