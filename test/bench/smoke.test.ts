@@ -54,10 +54,8 @@ const list = 'run';
 
 t.test('npm run bench lists every benchmark with its question', async (t) => {
   const { stdout } = await promisify(execFile)(process.execPath, [join(builtFolder, `${list}.js`), '--help']);
-  t.strictSame(
-    stdout.trim().split('\n').map((line) => line.split(' ')[0]).sort(),
-    benchmarks.map(({ name }) => name).sort(),
-  ); // biome-ignore format: two lists
+  const listed = new Set(stdout.trim().split('\n').map((line) => line.split(' ')[0])); // biome-ignore format: short
+  t.strictSame(listed, new Set(benchmarks.map(({ name }) => name)));
 });
 
 t.test('every other file of the folder is a part of a benchmark', async (t) => {
