@@ -4,9 +4,8 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
-import { text as textOf } from 'node:stream/consumers';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
-import { HttpRequester } from '../client/http-requester.ts';
+import { HttpRequester, readText } from '../client/http-requester.ts';
 import { requireConfig } from '../daemon/config.ts';
 import { askDaemon } from '../daemon/control-client.ts';
 import { controlPath } from '../daemon/control-messages.ts';
@@ -130,7 +129,7 @@ async function get(requester: HttpRequester, url: URL): Promise<{ readonly statu
     requester.request(url, { method: 'GET', headers: {}, signal }, onAnswer).once('error', onError).end();
   });
   const status = incoming.statusCode ?? 0;
-  const text = await textOf(incoming);
+  const text = await readText(incoming);
   if (status >= 300 && status !== 401) throw new Error(`status ${status}`);
   return { status, text };
 }

@@ -20,6 +20,9 @@ interface Asked {
   readonly signal?: AbortSignal;
 }
 
+/** Longer than any answer of a daemon with a few hundred streams. */
+const answerBytesMax = 4_194_304;
+
 export class HttpRequester {
   readonly #agent: HttpAgent;
   readonly #request: typeof httpRequest;
@@ -42,4 +45,16 @@ export class HttpRequester {
   close(): void {
     this.#agent.destroy();
   }
+}
+
+/** An answer's body. Rejects where it is longer than any of a daemon. */
+export async function readText(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of incoming as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > answerBytesMax) throw new Error('the answer is longer than any of a spillway');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }

@@ -5,14 +5,12 @@
  * Of an answer it reads the status, `Retry-After`, and of its JSON (ingress/http-events.ts) `accepted`, `taken` and `errors`,
  * whose lines are those of the body: no line that is sent is empty, so line n is event n.
  */
-import type { IncomingMessage } from 'node:http';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type EventSender, type Origin, type ResendRules, SendTally } from './event-sender.ts';
-import { type HttpAccess, HttpRequester } from './http-requester.ts';
+import { type HttpAccess, HttpRequester, readText } from './http-requester.ts';
 
 /** Bodies of this size keep a request's overhead small beside its bytes, and a daemon's limit far. */
 const bodyBytesMax = 262_144;
-const answerBytesMax = 1_048_576;
 const retryAfterMsDefault = 1_000;
 const newline = Buffer.from('\n');
 
@@ -213,17 +211,6 @@ class HttpSender implements EventSender {
       outgoing.end(body);
     });
   }
-}
-
-async function readText(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > answerBytesMax) throw new Error('the answer is longer than any of a spillway');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }
 
 function readAnswer(status: number, retryAfter: string | undefined, text: string): Answer {

@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { connect } from '../../src/client/client.ts';
 import { HttpRequester } from '../../src/client/http-requester.ts';
 import { spillway } from '../cli/spillway.ts';
@@ -30,7 +30,8 @@ const planted = {
   key: 'planted-key-of-an-event',
 };
 
-t.test('secrets and events are in nothing that a daemon and its commands say', async (t) => {
+/** A daemon with all of them, whose stream cannot be reached; what it and its commands say is gathered in `said`. */
+async function secretive(t: Test) {
   const rig = await Rig.start(t);
   const { directory } = rig;
   const { cert, key, certFile, keyFile } = await pairIn(directory, 'server');
@@ -66,51 +67,88 @@ interval = "100ms"`;
   };
   const events = join(directory, 'events');
   writeFileSync(events, `${JSON.stringify({ data: planted.payload })}\n`.repeat(3));
+
+  return { daemon, directory, config, certFile, cert, tokenFile, strangers, events, secrets, said, command };
+}
+
+type Secretive = Awaited<ReturnType<typeof secretive>>;
+
+async function getIn(t: Test, { daemon, certFile, tokenFile, strangers, events, command }: Secretive): Promise<void> {
   const through = ['--to', daemon.url, '--ca', certFile];
-
-  await t.test(
-    'send and top get into a guarded listener with a token, and are told what is missing without',
-    async (t) => {
-      const sent = await command('send', ...through, '--token-file', tokenFile, '--stream', 'orders', events);
-      t.match({ code: sent.code, stderr: sent.stderr }, { code: 0, stderr: /3 accepted; 0 refused/ });
-      const live = ['top', '--once', '--json', '-i', '100ms'];
-      const seen = await command(...live, ...through, '--token-file', tokenFile);
-      t.match(JSON.parse(seen.stdout), { status: { state: 'ready', ledger: { accepted: 3 } } });
-      t.match(await command(...live, ...through, '--token-file', strangers), {
-        code: 1,
-        stderr: /no permission.*--token-file/,
-      });
-      t.match(await command('send', ...through, '--stream', 'orders', events), {
-        code: 1,
-        stderr: /no token; send "authori/,
-      });
-      t.match(await command(...live, '--to', daemon.url, '--token-file', tokenFile), {
-        code: 1,
-        stderr: /certificate/,
-      });
-      t.match(await command('send', '--to', daemon.url, '--cert', certFile, '--stream', 'orders', events), {
-        code: 2,
-        stderr: /--cert-key/,
-      });
-    },
-  );
-
-  await t.test('a user without rights to the socket is refused by the system', { skip: !isRoot }, async (t) => {
-    chmodSync(directory, 0o711);
-    const asNobody = (): string => {
-      const script = `require('node:net').connect(${JSON.stringify(daemon.socket)})
-        .on('connect', () => { console.log('connected'); process.exit(); }).on('error', ({ code }) => console.log(code))`;
-      const who = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
-      return spawnSync('setpriv', [...who, process.execPath, '-e', script], {
-        env: {},
-        encoding: 'utf8',
-      }).stdout.trim();
-    };
-    t.equal(asNobody(), 'EACCES');
-    chmodSync(daemon.socket, 0o666);
-    t.equal(asNobody(), 'connected');
-    chmodSync(daemon.socket, 0o660);
+  const sent = await command('send', ...through, '--token-file', tokenFile, '--stream', 'orders', events);
+  t.match({ code: sent.code, stderr: sent.stderr }, { code: 0, stderr: /3 accepted; 0 refused/ });
+  const live = ['top', '--once', '--json', '-i', '100ms'];
+  const seen = await command(...live, ...through, '--token-file', tokenFile);
+  t.match(JSON.parse(seen.stdout), { status: { state: 'ready', ledger: { accepted: 3 } } });
+  t.match(await command(...live, ...through, '--token-file', strangers), {
+    code: 1,
+    stderr: /no permission.*--token-file/,
   });
+  t.match(await command('send', ...through, '--stream', 'orders', events), {
+    code: 1,
+    stderr: /no token; send "authori/,
+  });
+  t.match(await command(...live, '--to', daemon.url, '--token-file', tokenFile), {
+    code: 1,
+    stderr: /certificate/,
+  });
+  t.match(await command('send', '--to', daemon.url, '--cert', certFile, '--stream', 'orders', events), {
+    code: 2,
+    stderr: /--cert-key/,
+  });
+}
+
+async function refusedBySystem(t: Test, { daemon, directory }: Secretive): Promise<void> {
+  chmodSync(directory, 0o711);
+  const asNobody = (): string => {
+    const script = `require('node:net').connect(${JSON.stringify(daemon.socket)})
+      .on('connect', () => { console.log('connected'); process.exit(); }).on('error', ({ code }) => console.log(code))`;
+    const who = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
+    return spawnSync('setpriv', [...who, process.execPath, '-e', script], {
+      env: {},
+      encoding: 'utf8',
+    }).stdout.trim();
+  };
+  t.equal(asNobody(), 'EACCES');
+  chmodSync(daemon.socket, 0o666);
+  t.equal(asNobody(), 'connected');
+  chmodSync(daemon.socket, 0o660);
+}
+
+/** The configuration as somebody may write it who takes an option's secret for its file, or forgets a scheme. */
+function withSlips(right: string): string {
+  return right
+    .replace('proxy = "http://', 'proxy = "')
+    .replace('encryption_key = "/', `encryption_key = "${planted.encryptionKey}"\n# "/`)
+    .replace('external_id = "', 'external_id = "*')
+    .replace('token_file = "/', `token = "${planted.token}"\ntoken_file = "${planted.token}"\n# "/`);
+}
+
+function keepsSecrets(t: Test, { said, secrets }: Secretive): void {
+  for (const [place, text] of said) {
+    t.ok(text.length > 0, place);
+    for (const [name, secret] of Object.entries(secrets)) {
+      for (const form of [
+        secret,
+        Buffer.from(secret).toString('base64').replace(/=+$/, ''),
+        encodeURIComponent(secret),
+      ]) {
+        if (text.includes(form))
+          t.fail(`${place} shows ${name}: ${text.slice(text.indexOf(form) - 120).slice(0, 300)}`);
+      }
+    }
+  }
+}
+
+t.test('secrets and events are in nothing that a daemon and its commands say', async (t) => {
+  const all = await secretive(t);
+  const { daemon, config, cert, tokenFile, said, command } = all;
+  await t.test('send and top get into a guarded listener with a token, and are told what is missing without', (t) =>
+    getIn(t, all),
+  );
+  await t.test('a user without rights to the socket is refused by the system', { skip: !isRoot }, (t) =>
+    refusedBySystem(t, all),
+  );
 
   const client = await connect({ path: daemon.socket });
   for (let i = 0; i < 20; i++) client.send(planted.key, Buffer.from(planted.payload));
@@ -144,12 +182,7 @@ interval = "100ms"`;
   });
 
   const right = readFileSync(config, 'utf8');
-  const wrong = right
-    .replace('proxy = "http://', 'proxy = "')
-    .replace('encryption_key = "/', `encryption_key = "${planted.encryptionKey}"\n# "/`)
-    .replace('external_id = "', 'external_id = "*')
-    .replace('token_file = "/', `token = "${planted.token}"\ntoken_file = "${planted.token}"\n# "/`);
-  writeFileSync(config, wrong);
+  writeFileSync(config, withSlips(right));
   daemon.process.kill('SIGHUP');
   await daemon.line(({ msg }) => msg.startsWith('not reloaded: 5 mistakes'));
   t.equal((await command('check', '--config', config)).code, 78);
@@ -162,17 +195,5 @@ interval = "100ms"`;
   t.match(log, /requests fail: .*proxy/, 'and of requests that fail');
   said.push(['log', log]);
   t.match((await spillway(['dlq', 'show', '--config', config])).stdout, planted.payload, 'only this shows events');
-  for (const [place, text] of said) {
-    t.ok(text.length > 0, place);
-    for (const [name, secret] of Object.entries(secrets)) {
-      for (const form of [
-        secret,
-        Buffer.from(secret).toString('base64').replace(/=+$/, ''),
-        encodeURIComponent(secret),
-      ]) {
-        if (text.includes(form))
-          t.fail(`${place} shows ${name}: ${text.slice(text.indexOf(form) - 120).slice(0, 300)}`);
-      }
-    }
-  }
+  keepsSecrets(t, all);
 });
