@@ -50,8 +50,9 @@ t.test('every figure of the status that is a number has a metric, in base units'
     }
   };
   look('', status);
-  // Sums of what has a series for each stream; a lane's number is a label; what the DLQ holds of a stream stands by kind.
-  const told = /^\.(ledger|backlog)\.|\.lane$|^\.streams\.orders\.ledger\.dlq$/;
+  // Sums of what has a series for each stream; a lane's number is a label; what the DLQ holds of a stream stands by kind; thresholds
+  // are the configuration's.
+  const told = /^\.(ledger|backlog)\.|\.lane$|^\.streams\.orders\.ledger\.dlq$|^\.alerts\.\d+\.threshold$/;
   t.strictSame(
     missing.filter((path) => !told.test(path)),
     [],
