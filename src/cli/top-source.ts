@@ -28,7 +28,7 @@ export interface Answer {
 export interface Source {
   /** As people know it. */
   readonly name: string;
-  /** Rejects with `daemon_silent` when nobody answers, `no_permission` when this user may not ask; both say what to do. */
+  /** Rejects with `daemon_silent` when nobody answers, `denied` when this user may not ask; both say what to do. */
   ask(): Promise<Answer>;
 }
 
