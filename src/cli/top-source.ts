@@ -87,7 +87,7 @@ function silent(path: string, cause: unknown): SpillwayError {
   const { code, message } = toPlainError(cause);
   if (code === 'EACCES' || code === 'EPERM') {
     return new SpillwayError(
-      'no_permission',
+      'denied',
       `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`,
       {
         cause,
