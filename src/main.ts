@@ -17,7 +17,7 @@ const commands: Readonly<Record<string, string>> = {
   send: 'send lines of a file or of stdin to a running daemon',
   dlq: 'look into the DLQ, send dead letters again or throw them away',
   hist: "latency percentiles from the daemon's log",
-  top: 'the running daemon, live: rates, backlog, breakers, lanes, latency, alerts',
+  top: 'the running daemon, live: rates, backlog, breakers, alerts',
   sim: 'run the Kinesis simulator as a process of its own',
 };
 

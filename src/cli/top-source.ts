@@ -86,13 +86,9 @@ function controlSource(stateDir: string): Source {
 function silent(path: string, cause: unknown): SpillwayError {
   const { code, message } = toPlainError(cause);
   if (code === 'EACCES' || code === 'EPERM') {
-    return new SpillwayError(
-      'denied',
-      `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`,
-      {
-        cause,
-      },
-    );
+    return new SpillwayError('denied', `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`, {
+      cause,
+    });
   }
   const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'nobody listens there' : message;
   return new SpillwayError(

@@ -28,7 +28,7 @@ const historyLength = 512;
 
 export function command(): Command {
   const live = new Command('top')
-    .description('the running daemon, live: rates, backlog, breakers, lanes, latency, alerts')
+    .description('the running daemon, live: rates, backlog, breakers, alerts')
     .option('-c, --config <file>', 'its configuration (default: $SPILLWAY_CONFIG,\n/etc/spillway/spillway.toml)')
     .option('--state-dir <dir>', 'its state directory, instead')
     .option('--to <url>', 'its HTTP listener, instead, such as http://127.0.0.1:7070');
