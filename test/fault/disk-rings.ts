@@ -35,7 +35,7 @@ interface Wait {
 }
 
 /** Small, so that lives see the journal's segments come and go. */
-const journalOptions = { maxBytes: 16_384, commitWindowMs: 1, zeroAheadBytes: 2_048 };
+const journalOptions = { maxBytes: 16_384, commitWindowMs: 1, zeroAheadBytes: 16_384 };
 
 export class DiskRings {
   readonly #queue: Queue;

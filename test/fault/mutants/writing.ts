@@ -25,12 +25,18 @@ export const writingMutants: readonly DiskMutant[] = [
     finders: ['fault/power-failures'],
   },
   {
+    name: 'a write through that is an ordinary write',
+    file: 'dlq/writer.ts',
+    edits: [["open.segment.name), 'through')", "open.segment.name), 'edit')"]],
+    finders: ['fault/power-failures'],
+  },
+  {
     name: 'a write that found no room taken for whole',
     file: 'dlq/writer.ts',
     edits: [
       [
-        '      await file.write(arena.buffer, unit.blocks[index]!, length, position);\n',
-        `      await file.write(arena.buffer, unit.blocks[index]!, length, position).catch((error) => {
+        '        await (through ?? file).write(arena.buffer, unit.blocks[index]!, length, position);\n',
+        `        await (through ?? file).write(arena.buffer, unit.blocks[index]!, length, position).catch((error) => {
         if (error.code !== 'ENOSPC') throw error;
       });
 `,
