@@ -32,7 +32,6 @@ const intake: Intake = {
   refuse() {},
   randomKey: () => 64,
   commit() {},
-  feeds: () => undefined,
   retryAfterMs: () => 0,
   whenRoom() {},
 };

@@ -111,12 +111,6 @@ class FrameFramer implements Framer {
   get wantedBytes(): number {
     return this.#wantedBytes;
   }
-  get judged(): number {
-    return this.#judged;
-  }
-  get skipping(): boolean {
-    return this.#skipBytes > 0;
-  }
   get offered(): number {
     return this.#judged - this.#oversized;
   }
@@ -212,7 +206,7 @@ class FrameFramer implements Framer {
       }
       offset = next;
       judged += 1;
-      if (verdict >= firstRefusal && !this.#answers.extended(judged, verdict)) {
+      if (verdict >= firstRefusal) {
         this.#answers.eventBytesMax = intake.eventBytesMax(stream);
         this.#answers.refused(judged, verdict, intake.retryAfterMs(stream));
         if (this.#answers.full) {
