@@ -32,6 +32,7 @@ const intake: Intake = {
   refuse() {},
   randomKey: () => 64,
   commit() {},
+  feeds: () => undefined,
   retryAfterMs: () => 0,
   whenRoom() {},
 };

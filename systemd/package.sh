@@ -26,18 +26,30 @@ mkdir -p "$lib/dist" "$stage/tree/usr/bin"
 cp -R "$root/dist/src" "$root/dist/spillway.schema.json" "$lib/dist/"
 cp "$root/package.json" "$lib/"
 cp "$(node -p process.execPath)" "$lib/node"
-# Every package of the lock file that is neither for development nor for another platform.
+# Every package of the lock file that is neither for development nor for another platform; a lock file of those alone is left beside.
 node -e '
-  const { packages } = require(process.argv[1] + "/package-lock.json");
-  const { existsSync, cpSync } = require("node:fs");
-  for (const [path, { dev, devOptional, optional }] of Object.entries(packages)) {
+  const [root, lib, listed] = process.argv.slice(1);
+  const { packages, ...lock } = require(root + "/package-lock.json");
+  const { existsSync, cpSync, mkdirSync, writeFileSync } = require("node:fs");
+  const { devDependencies, ...own } = require(root + "/package.json");
+  const taken = { "": own };
+  for (const [path, row] of Object.entries(packages)) {
+    const { dev, devOptional, optional } = row;
     if (path === "" || dev || devOptional) continue;
-    const from = process.argv[1] + "/" + path;
+    const from = root + "/" + path;
     if (!existsSync(from)) { if (optional) continue; throw new Error(path + " is not installed: run npm ci"); }
     // What is nested in it has a row of its own.
     const inside = (file) => !file.slice(from.length + 1).split("/").includes("node_modules");
-    cpSync(from, process.argv[2] + "/" + path, { recursive: true, filter: inside });
-  }' "$root" "$lib"
+    cpSync(from, lib + "/" + path, { recursive: true, filter: inside });
+    taken[path] = row;
+  }
+  mkdirSync(listed);
+  writeFileSync(listed + "/package.json", JSON.stringify(own));
+  writeFileSync(listed + "/package-lock.json", JSON.stringify({ ...lock, packages: taken }));' "$root" "$lib" "$stage/listed"
+# The bill of materials, with the hash of each package: for whoever asks which hosts have a component. Of the whole tree npm leaves out
+# what development needs, too.
+mkdir -p "$stage/tree/usr/share/doc/spillway"
+(cd "$stage/listed" && npm sbom --sbom-format cyclonedx --package-lock-only) > "$stage/tree/usr/share/doc/spillway/sbom.cdx.json"
 find "$lib" \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -type f -delete
 cat > "$stage/tree/usr/bin/spillway" <<'WRAPPER'
 #!/bin/sh

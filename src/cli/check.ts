@@ -4,10 +4,10 @@
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatDuration, formatSize, parseDuration } from '../base/units.ts';
-import type { Config, ListenConfig, LoadedConfig } from '../daemon/config.ts';
+import type { Config, HttpListenConfig, ListenConfig, LoadedConfig } from '../daemon/config.ts';
 import { memoryOf } from '../daemon/demand.ts';
 import { loadNamed } from '../daemon/load.ts';
-import { configError } from '../daemon/mistakes.ts';
+import { configError, withoutPassword } from '../daemon/mistakes.ts';
 import { optionTableMarkdown } from '../daemon/option-table.ts';
 
 interface Flags {
@@ -55,7 +55,7 @@ async function check(flags: Flags): Promise<void> {
 }
 
 function report(loaded: LoadedConfig, json: boolean): void {
-  if (json) print(JSON.stringify(loaded, withoutPassword, 2));
+  if (json) print(JSON.stringify(loaded, withoutSecrets, 2));
   if (!loaded.ok) {
     if (!json) throw configError(loaded.mistakes);
     process.exitCode = 78;
@@ -74,10 +74,14 @@ async function reportLive(config: Config, { json, timeout }: Flags): Promise<voi
   else throw failure;
 }
 
-/** The URL of a proxy may hold a password, that of a webhook a secret in its path: nobody's business who reads a report. */
-function withoutPassword(key: string, value: unknown): unknown {
+/**
+ * What a report leaves out, for it is passed on: the password in a proxy's URL, what a role's trust policy asks for, the secret in the
+ * path of a webhook.
+ */
+function withoutSecrets(key: string, value: unknown): unknown {
   if (key === 'webhook' && typeof value === 'string') return `${new URL(value).protocol}//${new URL(value).host}/...`;
-  return key === 'proxy' && typeof value === 'string' ? value.replace(/:[^:@/]*@/, ':...@') : value;
+  if (key === 'externalId' && value !== undefined) return '...';
+  return key === 'proxy' ? withoutPassword(value) : value;
 }
 
 function durationOf(text: string): number {
@@ -119,12 +123,20 @@ function place(listener: ListenConfig): string {
     case 'unix':
       return `unix ${listener.path}`;
     case 'http':
-      return `http ${listener.address.host}:${listener.address.port}`;
+      return `${listener.certFile === undefined ? 'http' : 'https'} ${listener.address.host}:${listener.address.port}${guardsOf(listener)}`;
     case 'stdin':
       return 'stdin';
     default:
       return listener satisfies never;
   }
+}
+
+function guardsOf({ tokenFile, clientCaFile }: HttpListenConfig): string {
+  const guards = [
+    ...(tokenFile === undefined ? [] : ['tokens']),
+    ...(clientCaFile === undefined ? [] : ['client certificates']),
+  ];
+  return guards.length === 0 ? '' : ` (${guards.join(', ')})`;
 }
 
 function mebibytes(bytes: number): string {

@@ -17,6 +17,7 @@ import { openHttpSender } from '../client/http-sender.ts';
 import { JsonField } from '../client/json-field.ts';
 import { lineBatches, type NumberedLine } from '../client/line-batches.ts';
 import { Pacer } from '../client/pacer.ts';
+import { type AccessFlags, accessOf, withAccessFlags } from './http-access.ts';
 
 /** Where the command reads and writes, and how it learns of Ctrl-C; the process itself unless a test gives another. */
 export interface SendProcess {
@@ -30,7 +31,7 @@ export interface SendProcess {
 
 const ackLevels = ['memory', 'disk', 'stream'] as const;
 
-interface SendOptions {
+interface SendOptions extends AccessFlags {
   readonly to?: string;
   readonly stream?: string;
   readonly key?: string;
@@ -46,10 +47,13 @@ const addressDefault = '/run/spillway/spillway.sock';
 const lineBytesMax = 16 * 1024 * 1024;
 
 export function command(surroundings: SendProcess = process): Command {
-  return new Command('send')
+  const sending = new Command('send')
     .description('send lines of a file or of stdin to a running daemon')
     .argument('[file...]', 'files with one event per line; "-" or none: stdin')
-    .option('--to <address>', `socket path or http://host:port (default: $SPILLWAY_SOCKET, else ${addressDefault})`)
+    .option(
+      '--to <address>',
+      `socket path, http://host:port or https://... (default: $SPILLWAY_SOCKET, else ${addressDefault})`,
+    )
     .option('--stream <name>', "stream, as the daemon's config names it (default: the listener's)")
     .option(
       '--key <field>',
@@ -59,8 +63,10 @@ export function command(surroundings: SendProcess = process): Command {
     .addOption(new Option('--ack <level>', 'what an ack shall mean').choices(ackLevels).default('memory'))
     .addOption(new Option('--retries <n>', 'send a refused event again so often').argParser(wholeNumber).default(10))
     .option('--wait', 'send refused events again until they are taken')
-    .option('--json', 'print the summary as JSON on stdout')
-    .action((files: string[], options: SendOptions) => send(files.length > 0 ? files : ['-'], options, surroundings));
+    .option('--json', 'print the summary as JSON on stdout');
+  return withAccessFlags(sending).action((files: string[], options: SendOptions) =>
+    send(files.length > 0 ? files : ['-'], options, surroundings),
+  );
 }
 
 async function send(files: readonly string[], options: SendOptions, surroundings: SendProcess): Promise<void> {
@@ -124,10 +130,8 @@ function openSender(options: SendOptions, { env }: SendProcess): Promise<EventSe
       await sleep(ms);
     },
   };
-  if (to.startsWith('https://')) {
-    throw new SpillwayError('usage', `--to ${to}: the daemon speaks http:// only; put a proxy with TLS in front of it`);
-  }
-  if (!to.startsWith('http://')) {
+  const gate = accessOf(to, options);
+  if (!/^https?:\/\//.test(to)) {
     // A relative path may have a colon too; one that looks like an address and is no file is one.
     if (/^[^/]+:\d+$/.test(to))
       throw new SpillwayError('usage', `--to ${to} is neither a path nor a URL: write http://${to}`);
@@ -140,7 +144,7 @@ function openSender(options: SendOptions, { env }: SendProcess): Promise<EventSe
     const message = `--key goes with a socket; over HTTP the daemon's own key_field decides`;
     throw new SpillwayError('usage', message, { fields: { key: options.key } });
   }
-  return openHttpSender({ origin: to, stream: options.stream, ack: options.ack }, rules);
+  return openHttpSender({ origin: to, access: gate, stream: options.stream, ack: options.ack }, rules);
 }
 
 /** One run of the command: feeds the sender, shows how far it is, stops in good order. */

@@ -2,15 +2,18 @@
  * Where `spillway top` has its numbers from: the control socket of a state directory, or the HTTP listener of a daemon. Main thread of
  * a command; one question at a time, and nothing is kept between two.
  */
+import type { IncomingMessage } from 'node:http';
 import { resolve } from 'node:path';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
+import { HttpRequester, readText } from '../client/http-requester.ts';
 import { requireConfig } from '../daemon/config.ts';
 import { askDaemon } from '../daemon/control-client.ts';
 import { controlPath } from '../daemon/control-messages.ts';
 import { loadNamed } from '../daemon/load.ts';
 import type { Status } from '../daemon/status.ts';
+import { type AccessFlags, accessOf } from './http-access.ts';
 
-export interface SourceFlags {
+export interface SourceFlags extends AccessFlags {
   readonly config?: string;
   readonly stateDir?: string;
   readonly to?: string;
@@ -25,19 +28,23 @@ export interface Answer {
 export interface Source {
   /** As people know it. */
   readonly name: string;
-  /** Rejects with `daemon_silent` when nobody answers, `no_permission` when this user may not ask; both say what to do. */
+  /** Rejects with `daemon_silent` when nobody answers, `denied` when this user may not ask; both say what to do. */
   ask(): Promise<Answer>;
 }
 
 /** A daemon that has no time to answer for so long is as good as gone, in ms. */
 const answerMsMax = 5_000;
 
-/** Throws `usage` or `config`. */
-export function sourceOf({ config, stateDir, to }: SourceFlags): Source {
+/** Throws `usage`, `config`, or `file_unreadable`. */
+export function sourceOf(flags: SourceFlags): Source {
+  const { config, stateDir, to } = flags;
   if ([config, stateDir, to].filter((flag) => flag !== undefined).length > 1) {
     throw new SpillwayError('usage', '--config, --state-dir and --to each name the daemon: give one of them');
   }
-  if (to !== undefined) return httpSource(to);
+  if (to !== undefined) return httpSource(to, flags);
+  if ((flags.ca ?? flags.tokenFile ?? flags.cert ?? flags.certKey) !== undefined) {
+    throw new SpillwayError('usage', '--ca, --token-file, --cert and --cert-key go with --to');
+  }
   return controlSource(stateDir === undefined ? configured(config) : resolve(stateDir));
 }
 
@@ -79,13 +86,9 @@ function controlSource(stateDir: string): Source {
 function silent(path: string, cause: unknown): SpillwayError {
   const { code, message } = toPlainError(cause);
   if (code === 'EACCES' || code === 'EPERM') {
-    return new SpillwayError(
-      'no_permission',
-      `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`,
-      {
-        cause,
-      },
-    );
+    return new SpillwayError('denied', `${path}: no permission: run this as the daemon's user (sudo -u spillway ...)`, {
+      cause,
+    });
   }
   const why = code === 'ENOENT' || code === 'ECONNREFUSED' ? 'nobody listens there' : message;
   return new SpillwayError(
@@ -95,23 +98,36 @@ function silent(path: string, cause: unknown): SpillwayError {
   );
 }
 
-function httpSource(to: string): Source {
+function httpSource(to: string, flags: AccessFlags): Source {
   const url = urlOf(to);
+  const requester = new HttpRequester(url.origin, accessOf(url.href, flags));
   return {
     name: url.host,
     async ask() {
-      let text: string;
+      let answer: { readonly status: number; readonly text: string };
       try {
-        const answer = await fetch(new URL('/v1/status', url), { signal: AbortSignal.timeout(answerMsMax) });
-        text = await answer.text();
-        if (!answer.ok) throw new Error(`status ${answer.status}`);
+        answer = await get(requester, new URL('/v1/status', url));
       } catch (error) {
-        const { message } = toPlainError(error instanceof Error ? (error.cause ?? error) : error);
+        const { message } = toPlainError(error);
         throw new SpillwayError('daemon_silent', `no daemon answers on ${url.href}: ${message}`, { cause: error });
       }
-      return { pid: undefined, status: documentOf(url, text) };
+      if (answer.status === 401) {
+        throw new SpillwayError('denied', `${url.href}: no permission: give a token that it knows with --token-file`);
+      }
+      return { pid: undefined, status: documentOf(url, answer.text) };
     },
   };
+}
+
+async function get(requester: HttpRequester, url: URL): Promise<{ readonly status: number; readonly text: string }> {
+  const signal = AbortSignal.timeout(answerMsMax);
+  const incoming = await new Promise<IncomingMessage>((onAnswer, onError) => {
+    requester.request(url, { method: 'GET', headers: {}, signal }, onAnswer).once('error', onError).end();
+  });
+  const status = incoming.statusCode ?? 0;
+  const text = await readText(incoming);
+  if (status >= 300 && status !== 401) throw new Error(`status ${status}`);
+  return { status, text };
 }
 
 function urlOf(to: string): URL {

@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { formatDuration, parseDuration } from '../base/units.ts';
 import { systemClock } from '../edges/clock.ts';
+import { withAccessFlags } from './http-access.ts';
 import { frame, type Line } from './top-frame.ts';
 import { History, type Sample, sampleOf } from './top-sample.ts';
 import { TopScreen } from './top-screen.ts';
@@ -26,11 +27,12 @@ const intervalMsMax = 60_000;
 const historyLength = 512;
 
 export function command(): Command {
-  return new Command('top')
+  const live = new Command('top')
     .description('the running daemon, live: rates, backlog, breakers, alerts')
     .option('-c, --config <file>', 'its configuration (default: $SPILLWAY_CONFIG,\n/etc/spillway/spillway.toml)')
     .option('--state-dir <dir>', 'its state directory, instead')
-    .option('--to <url>', 'its HTTP listener, instead, such as http://127.0.0.1:7070')
+    .option('--to <url>', 'its HTTP listener, instead, such as http://127.0.0.1:7070');
+  return withAccessFlags(live)
     .addOption(
       new Option('-i, --interval <duration>', 'time between two looks')
         .argParser(intervalOf)

@@ -5,19 +5,19 @@
  * Of an answer it reads the status, `Retry-After`, and of its JSON (ingress/http-events.ts) `accepted`, `taken` and `errors`,
  * whose lines are those of the body: no line that is sent is empty, so line n is event n.
  */
-import { Agent, type IncomingMessage, request } from 'node:http';
 import { SpillwayError, toPlainError } from '../base/errors.ts';
 import { type EventSender, type Origin, type ResendRules, SendTally } from './event-sender.ts';
+import { type HttpAccess, HttpRequester, readText } from './http-requester.ts';
 
 /** Bodies of this size keep a request's overhead small beside its bytes, and a daemon's limit far. */
 const bodyBytesMax = 262_144;
-const answerBytesMax = 1_048_576;
 const retryAfterMsDefault = 1_000;
 const newline = Buffer.from('\n');
 
 export interface HttpSenderOptions {
   /** As in `http://127.0.0.1:7070`. */
   readonly origin: string;
+  readonly access: HttpAccess;
   readonly stream: string;
   readonly ack: string;
 }
@@ -37,6 +37,7 @@ interface Told {
   readonly undelivered?: readonly { readonly index: number; readonly count?: number; readonly error: string }[];
   /** Lines judged, where that is not all. */
   readonly taken?: number;
+  readonly retryAfterMs?: number;
   readonly error?: string;
   readonly message?: string;
   readonly errors?: readonly {
@@ -65,13 +66,14 @@ class HttpSender implements EventSender {
   readonly tally = new SendTally();
   readonly #options: HttpSenderOptions;
   readonly #rules: ResendRules;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #requester: HttpRequester;
   #lines: Line[] = [];
   #bytes = 0;
   #retriesMax: number;
 
   constructor(options: HttpSenderOptions, rules: ResendRules) {
     this.#options = options;
+    this.#requester = new HttpRequester(options.origin, options.access);
     this.#rules = rules;
     this.#retriesMax = rules.retriesMax;
   }
@@ -94,7 +96,7 @@ class HttpSender implements EventSender {
 
   async finish(): Promise<void> {
     await this.#deliver(this.#take());
-    this.#agent.destroy();
+    this.#requester.close();
   }
 
   giveUp(): void {
@@ -102,7 +104,7 @@ class HttpSender implements EventSender {
   }
 
   destroy(): void {
-    this.#agent.destroy();
+    this.#requester.close();
   }
 
   #take(): Line[] {
@@ -200,7 +202,7 @@ class HttpSender implements EventSender {
     const headers = { 'content-type': 'application/x-ndjson', 'content-length': body.length, 'spillway-ack': ack };
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => reject(unreachable(origin, error));
-      const outgoing = request(url, { method, agent: this.#agent, headers }, (incoming) => {
+      const outgoing = this.#requester.request(url, { method, headers }, (incoming) => {
         readText(incoming).then((text) => {
           resolve(readAnswer(incoming.statusCode ?? 0, incoming.headers['retry-after'], text));
         }, fail);
@@ -211,17 +213,6 @@ class HttpSender implements EventSender {
   }
 }
 
-async function readText(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of incoming as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > answerBytesMax) throw new Error('the answer is longer than any of a spillway');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
-}
-
 function readAnswer(status: number, retryAfter: string | undefined, text: string): Answer {
   let told: Told = {};
   try {
@@ -229,8 +220,8 @@ function readAnswer(status: number, retryAfter: string | undefined, text: string
   } catch {
     // An intermediary's page: the status says enough.
   }
-  const seconds = Number(retryAfter);
-  const retryAfterMs = Number.isFinite(seconds) && seconds >= 0 ? seconds * 1_000 : retryAfterMsDefault;
+  const ms = told.retryAfterMs ?? Number(retryAfter) * 1_000;
+  const retryAfterMs = Number.isFinite(ms) && ms >= 0 ? ms : retryAfterMsDefault;
   return { status, retryAfterMs, told, text };
 }
 

@@ -9,6 +9,7 @@
 import type { AlertRule } from '../alerts/rules.ts';
 import { assert, unreachable } from '../base/assert.ts';
 import { formatSize } from '../base/units.ts';
+import type { ListenFileNames } from '../edges/listen-files.ts';
 import { alertRules } from './alert-config.ts';
 import { arnParts, crossChecks } from './cross-checks.ts';
 import { memoryOf } from './demand.ts';
@@ -34,7 +35,10 @@ export interface StreamConfig extends Omit<SectionValues<'stream'>, 'region' | '
 }
 
 interface AnyListenConfig
-  extends Omit<SectionValues<'listen'>, 'kind' | 'path' | 'mode' | 'address' | 'stream' | 'bodyBytesMax'> {
+  extends Omit<
+    SectionValues<'listen'>,
+    'kind' | 'path' | 'mode' | 'address' | 'stream' | 'bodyBytesMax' | keyof ListenFileNames
+  > {
   /** Stream of events that name none; undefined: such events are refused. */
   readonly stream: string | undefined;
 }
@@ -47,7 +51,7 @@ export interface UnixListenConfig extends AnyListenConfig {
   readonly stream: string;
 }
 
-export interface HttpListenConfig extends AnyListenConfig {
+export interface HttpListenConfig extends AnyListenConfig, ListenFileNames {
   readonly kind: 'http';
   readonly address: Address;
   readonly bodyBytesMax: number;
@@ -169,13 +173,24 @@ function streamConfig(values: SectionValues<'stream'>, regionVariable: string): 
 }
 
 function listenConfig(values: SectionValues<'listen'>, streams: readonly StreamConfig[]): ListenConfig {
-  const { kind, path, mode, address, bodyBytesMax, stream: named, ...rest } = values;
+  const { kind, path, mode, address, bodyBytesMax, stream: named, ...others } = values;
+  const { certFile, keyFile, tokenFile, clientCaFile, ...rest } = others;
   const stream = named ?? (streams.length === 1 ? streams[0]?.name : undefined);
   switch (kind) {
     case 'unix':
       return { ...rest, kind, path: present(path), mode, stream: present(stream) };
     case 'http':
-      return { ...rest, kind, address: present(address), bodyBytesMax, stream };
+      return {
+        ...rest,
+        certFile,
+        keyFile,
+        tokenFile,
+        clientCaFile,
+        kind,
+        address: present(address),
+        bodyBytesMax,
+        stream,
+      };
     case 'stdin':
       return { ...rest, kind, stream: present(stream) };
     default:

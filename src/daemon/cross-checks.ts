@@ -2,6 +2,7 @@
  * What no single option can tell: relations between options. Main thread; called once by the config loader after every value
  * has been read. Each check looks only at values that were read without a mistake, so one slip is not reported twice.
  */
+import { BlockList, isIP } from 'node:net';
 import { unixPathBytesMax } from '../base/limits.ts';
 import { formatSize } from '../base/units.ts';
 import { checkAlert, checkNotify } from './alert-config.ts';
@@ -115,6 +116,7 @@ function* checkListener(listener: Table<'listen'>, streams: readonly Table<'stre
   if (kind === 'http' && !listener.wrote('address')) {
     yield listener.mistake('address', 'missing: write address = "127.0.0.1:7070"');
   }
+  yield* checkGate(listener);
   if (path !== undefined && Buffer.byteLength(path) > unixPathBytesMax) {
     yield listener.mistake(
       'path',
@@ -137,6 +139,43 @@ function* checkListener(listener: Table<'listen'>, streams: readonly Table<'stre
       yield listener.mistake('body_bytes_max', tooSmall);
     }
   }
+}
+
+/** What is spoken beyond this host is TLS, and with somebody who is known. */
+function* checkGate(listener: Table<'listen'>): Generator<Mistake> {
+  const { kind, address } = listener.values;
+  if (kind !== 'http') return;
+  const hasTls = listener.wrote('cert_file');
+  for (const [one, other] of [
+    ['cert_file', 'key_file'],
+    ['key_file', 'cert_file'],
+    ['client_ca_file', 'cert_file'],
+  ] as const) {
+    if (listener.wrote(one) && !listener.wrote(other))
+      yield listener.mistake(one, `goes with ${other}: write that too, or remove this`);
+  }
+  if (address === undefined || isLoopback(address.host)) return;
+  if (!hasTls) {
+    yield listener.mistake(
+      'address',
+      'whoever reaches it could read along and send: write cert_file and key_file, and token_file or client_ca_file; or listen on 127.0.0.1',
+    );
+  } else if (!listener.wrote('token_file') && !listener.wrote('client_ca_file')) {
+    yield listener.mistake(
+      'address',
+      'whoever reaches it could send: write token_file or client_ca_file; or listen on 127.0.0.1',
+    );
+  }
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
+
+/** A name that is not "localhost" can be any address. */
+function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  return family === 0 ? host === 'localhost' : loopback.check(host, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** Region and name within a stream's ARN, which the option's pattern has already checked. */

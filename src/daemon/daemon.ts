@@ -200,11 +200,15 @@ export class Daemon {
 
   /** Takes over what of a new configuration may change without a restart, and says what does not. */
   reload(next: Config): Reload {
-    const before = this.#options.config;
-    const plan = planReload(before, next);
-    if (this.#state !== 'ready' || plan.changed.length === 0) return plan;
-    const { config } = plan;
-    const { log, credentials } = this.#options;
+    const plan = planReload(this.#options.config, next);
+    if (this.#state !== 'ready') return plan;
+    const renewed = this.#listeners.flatMap((listener) => listener.renew?.() ?? []);
+    if (plan.changed.length > 0) this.#takeOver(plan);
+    return { ...plan, changed: [...plan.changed, ...renewed] };
+  }
+
+  #takeOver({ config }: Reload): void {
+    const { log, credentials, config: before } = this.#options;
     this.#options = { ...this.#options, config };
     log.level = config.log.level;
     for (const { ring, saturation } of this.#rings) saturation.retune(saturationOptions(config, ring.capacity));
@@ -215,7 +219,6 @@ export class Daemon {
     this.#listeners.forEach((listener, i) => listener.retune?.(config.listeners[i] as ListenConfig));
     this.#everyInterval();
     this.#alerting?.reload(config, before.notify);
-    return plan;
   }
 
   /** Every lane works; a worker that is stuck is being replaced. */
@@ -304,6 +307,7 @@ export class Daemon {
 
   #interval(): void {
     this.#telemetry.interval(this.#state);
+    for (const listener of this.#listeners) listener.interval?.();
     this.#pool.sendAll({ type: 'interval' });
   }
 
@@ -532,6 +536,7 @@ export class Daemon {
       ),
       orders: this.#orders,
       randomKeys,
+      share: () => random.share(),
       published,
     });
   }

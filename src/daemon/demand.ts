@@ -51,8 +51,8 @@ export function planInput(config: Config): PlanInput {
 
 /** Of the breaker that guards a ring of so many bytes. */
 export function saturationOptions({ breaker }: Config, capacityBytes: number): SaturationOptions {
-  const { openAt, closeAt, openAfterMs, halfOpenAfterMs: waitMs } = breaker;
-  return { capacityBytes, openAt, closeAt, openAfterMs, waitMs };
+  const { openAt, closeAt, openAfterMs } = breaker;
+  return { capacityBytes, openAt, closeAt, openAfterMs };
 }
 
 export function deliveryOptions(

@@ -98,7 +98,7 @@ export class Gauges {
         const firstSeenUs = arena.floats[(oldest + entry.firstSeenUs) >>> 3] as number;
         oldestMs = Math.max(oldestMs, ageMs(firstSeenUs, now));
       }
-      isDiverted ||= saturation.diverts || Atomics.load(arena.words, breakerWord) !== BreakerState.closed;
+      isDiverted ||= saturation.isOpen || Atomics.load(arena.words, breakerWord) !== BreakerState.closed;
     }
     // What the lanes have delivered stays in the ring until what came before is done too.
     const ringBytes = ledger.inFlight(stream) > 0 ? usedBytes : 0;

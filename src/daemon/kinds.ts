@@ -32,6 +32,8 @@ export interface Option {
   readonly form?: string;
   /** The kinds of listener that take this option; absent: all. */
   readonly takes?: readonly string[];
+  /** What stands there by mistake may be the secret itself: no message shows it. */
+  readonly secret?: true;
   /** A daemon that runs takes a changed value over at SIGHUP; absent: it wants a restart. */
   readonly reload?: true;
 }

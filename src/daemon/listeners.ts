@@ -1,6 +1,8 @@
 /**
  * Opens the configured listeners on the daemon's intake. Main thread; called once at start, all or none: where one cannot be
  * opened the others are closed again.
+ *
+ * Long because the kinds of listener are wired side by side.
  */
 import type { Clock } from '../edges/clock.ts';
 import type { InheritedSocket } from '../edges/inherited-sockets.ts';
@@ -21,7 +23,9 @@ import type { Log } from '../observe/log.ts';
 import type { Arena } from '../ring/arena.ts';
 import type { ArenaPlan } from '../threads/plan.ts';
 import type { Config, HttpListenConfig, ListenConfig, StdinListenConfig, UnixListenConfig } from './config.ts';
+import { HttpGuard } from './http-guard.ts';
 import { assignSockets } from './inherited.ts';
+import { LetGoLog } from './let-go-log.ts';
 
 export interface RunningListener {
   /** A path, an URL, or "stdin". */
@@ -30,6 +34,10 @@ export interface RunningListener {
   tellBreaker?(stream: number, state: number): void;
   /** Takes over what of its configuration may change; `listener` is of its own kind and place. */
   retune?(listener: ListenConfig): void;
+  /** Reads its files again; gives the options whose files say something else now. */
+  renew?(): readonly string[];
+  /** Once per log interval. */
+  interval?(): void;
 }
 
 export interface ListenerParts {
@@ -50,9 +58,9 @@ export interface ListenerParts {
   readonly onInputEnd: () => void;
 }
 
-/** A request, and its head, that take longer are slow senders or worse. */
+/** A request, and its head, that take longer are slow senders or worse. Node looks every half second. */
 const httpRequestTimeoutMs = 60_000;
-const httpHeadersTimeoutMs = 10_000;
+const httpHeadersTimeoutMs = 9_000;
 
 /** Share of the memory budget that unfinished events of all connections may take. */
 const carryShare = 1 / 8;
@@ -137,6 +145,7 @@ async function openUnix(
   const stream = intake.streamIndex(listener.stream) ?? 0;
   const watchSender = watchSenderOf(parts);
   const acks = { watchSender, ackDefault: listener.ack };
+  const letGo = new LetGoLog(parts.log, listener.path, () => clock.nowMs());
   const server = await listenUnix({
     path: listener.path,
     fd,
@@ -151,12 +160,17 @@ async function openUnix(
     connectionsMax: listener.connectionsMax,
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     idleTimeoutMs: listener.idleTimeoutMs,
+    stallTimeoutMs: listener.stallTimeoutMs,
+    letGoAfterMs: listener.letGoAfterMs,
+    onLetGo: () => letGo.letGo(),
   });
   return {
     address: listener.path,
     close: (drainMs) => server.close({ drainMs }),
-    tellBreaker: (index, state) => server.tellBreaker(index, state, intake.retryAfterMs(index)),
-    retune: ({ connectionsMax, idleTimeoutMs }) => server.retune({ connectionsMax, idleTimeoutMs }),
+    tellBreaker: (index, state) => server.tellBreaker(index, state, state === 0 ? 0 : intake.retryAfterMs(index)),
+    retune: ({ connectionsMax, idleTimeoutMs, stallTimeoutMs, letGoAfterMs }) =>
+      server.retune({ connectionsMax, idleTimeoutMs, stallTimeoutMs, letGoAfterMs }),
+    interval: () => letGo.look(),
   };
 }
 
@@ -166,10 +180,14 @@ async function openHttp(
   fd: number | undefined,
 ): Promise<RunningListener> {
   const { arena, intake, clock, config, plan } = parts;
+  const { host, port } = listener.address;
+  const letGo = new LetGoLog(parts.log, `${host}:${port}`, () => clock.nowMs());
+  const guard = new HttpGuard({ listener, log: parts.log, nowMs: () => clock.nowMs() });
   const server = await listenHttp({
-    host: listener.address.host,
+    host,
+    gate: guard.gate,
     fd,
-    port: listener.address.port,
+    port,
     arena,
     landing: landingOf(parts),
     intake,
@@ -187,6 +205,9 @@ async function openHttp(
     headersTimeoutMs: httpHeadersTimeoutMs,
     connectionsMax: listener.connectionsMax,
     idleTimeoutMs: listener.idleTimeoutMs,
+    stallTimeoutMs: listener.stallTimeoutMs,
+    letGoAfterMs: listener.letGoAfterMs,
+    onLetGo: () => letGo.letGo(),
     carryBytesMax: Math.floor(config.daemon.memoryBudgetBytes * carryShare),
     status: parts.status,
     metrics: parts.metrics,
@@ -196,8 +217,13 @@ async function openHttp(
   return {
     address: server.address,
     close: (drainMs) => server.close({ drainMs }),
-    retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs }) =>
-      server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs }),
+    retune: ({ connectionsMax, idleTimeoutMs, ackTimeoutMs, stallTimeoutMs, letGoAfterMs }) =>
+      server.retune({ connectionsMax, idleTimeoutMs, ackTimeoutMs, stallTimeoutMs, letGoAfterMs }),
+    renew: () => guard.renew(),
+    interval: () => {
+      letGo.look();
+      guard.tick();
+    },
   };
 }
 

@@ -33,8 +33,16 @@ export function configError(mistakes: readonly Mistake[]): SpillwayError {
   });
 }
 
-/** A value as it appears in a message: JSON, cut where it is long. */
+/** A value as it appears in a message: JSON, without a password, cut where it is long. */
 export function shownValue(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = JSON.stringify(value, (_, each: unknown) => withoutPassword(each)) ?? String(value);
   return text.length <= 80 ? text : `${text.slice(0, 77)}...`;
+}
+
+/**
+ * A URL without its user and password, which are nobody's business who reads a message; anything else as it is. A value with a slip in
+ * it, such as a URL whose scheme is missing, counts as one as soon as it has an @.
+ */
+export function withoutPassword(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/^([a-zA-Z][a-zA-Z0-9+.-]*:\/\/)?.*@/s, '$1...@') : value;
 }

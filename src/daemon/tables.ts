@@ -17,6 +17,11 @@ export interface Table<Name extends SectionName> {
   readonly mistake: (key: string, cure: string) => Mistake;
 }
 
+/** What a mistake shows of a value. */
+function shownUnder(section: SectionName, key: string, raw: unknown): string {
+  return optionsOf(section)[key]?.secret === true ? '...' : shownValue(raw);
+}
+
 /** Reads a table's values and defaults; adds what is wrong to `mistakes`. */
 export function readTable<Name extends SectionName>(
   section: Name,
@@ -29,7 +34,7 @@ export function readTable<Name extends SectionName>(
     const fullKey = `${written.label}.${key}`;
     return found === undefined
       ? { place: written.place, key: fullKey, cure }
-      : { place: found.place, key: fullKey, value: shownValue(found.raw), cure };
+      : { place: found.place, key: fullKey, value: shownUnder(section, key, found.raw), cure };
   };
   for (const [key, option] of Object.entries(optionsOf(section))) {
     const found = written.values.get(key);

@@ -163,7 +163,7 @@ export class Telemetry {
     const isDiverted = (i: number): boolean =>
       this.#ringsOf(i).some(
         ({ saturation, breakerWord }) =>
-          saturation.diverts || Atomics.load(arena.words, breakerWord) !== BreakerState.closed,
+          saturation.isOpen || Atomics.load(arena.words, breakerWord) !== BreakerState.closed,
       );
     return {
       accepted: total.accepted,

@@ -117,6 +117,9 @@ function readFile({ text, file }: ConfigSource, tables: Tables, mistakes: Mistak
   return true;
 }
 
+/** A key that is none of ours and may hold a secret all the same. */
+const secretName = /token|secret|pass/i;
+
 function put(table: WrittenTable, key: string, written: WrittenValue, mistakes: Mistake[]): void {
   if (Object.hasOwn(optionsOf(table.section), key)) {
     table.values.set(key, written);
@@ -126,7 +129,7 @@ function put(table: WrittenTable, key: string, written: WrittenValue, mistakes: 
   mistakes.push({
     place: written.place,
     key: fullKey,
-    value: shownValue(written.raw),
+    value: secretName.test(key) ? '...' : shownValue(written.raw),
     cure: unknownKey(table.section, key),
   });
 }

@@ -6,7 +6,9 @@
  *   offer ─ key and size right? ─ no ─▶ refusal with a code
  *                │ yes
  *         ring's and stream's breakers closed? ─ no ─┐        overflow policy of the stream
- *                │ yes                               ├─ spill  ▶ DLQ (its blocks full: block; its disk full: refuse)
+ *                │ yes; or the ring's is open, and the  │
+ *                │ event within its allowance or share  │
+ *                │                                   ├─ spill  ▶ DLQ (its blocks full: block; its disk full: refuse)
  *         room in the ring? ─ no (breaker opens) ────┤  refuse ▶ refusal, retryable
  *                │ yes                               └─ block  ▶ the listener stops reading
  *              entry
@@ -22,6 +24,7 @@ import { MainCounter, type MainCounters } from '../observe/counters.ts';
 import type { Arena } from '../ring/arena.ts';
 import { attemptsMax, attemptsShift, EntryState, entry, flagHashKey, streamShift } from '../ring/layout.ts';
 import type { RingProducer } from '../ring/producer.ts';
+import { FairShares, Sender } from './fair-shares.ts';
 import { type Intake, randomKeyLength, refusals, Verdict, verdictsMax } from './intake.ts';
 import { charactersOf } from './json-text.ts';
 
@@ -111,9 +114,27 @@ export interface AdmissionParts {
   /** By stream; none of a stream that keeps no order. */
   readonly orders: readonly (StreamOrder | undefined)[];
   readonly randomKeys: { readonly offset: number; readonly length: number };
+  /** A random number in [0, 1): spreads the senders that come again. */
+  readonly share: () => number;
   /** Told per commit how long the oldest event of it took from its read to its publication. */
   readonly published: (tookUs: number, events: number) => void;
 }
+
+/** Whether events may enter a ring. */
+const Way = {
+  free: 0,
+  /** The stream's breaker is in the way, or order. */
+  away: 1,
+  /** More full than any sender may make it. */
+  shut: 3,
+  /** Full up to its allowance: senders that ask for little may. */
+  few: 2,
+} as const;
+
+/** When refused senders should come again, before jitter: a destination is away; a ring is full for a moment; it nearly is. */
+const retryAfterMsUnavailable = 1_000;
+const retryAfterMsSaturated = 500;
+const retryAfterMsLeast = 200;
 
 export class Admission implements Intake {
   /** Set by who wants {@link onCommit} to be called once, behind the next commit. */
@@ -123,10 +144,17 @@ export class Admission implements Intake {
   readonly #arena: Arena;
   readonly #lanes: number;
   readonly #rings: readonly AdmissionRing[];
-  /** By ring: 1 while events must not enter it. */
-  readonly #diverted: Uint8Array;
+  /** By ring. */
+  readonly #ways: Uint8Array;
   /** By ring: 1 while a breaker advises against it. */
   readonly #open: Uint8Array;
+  /** By ring: 1 when its saturation has turned an event away since the last refresh. */
+  readonly #turnedAway: Uint8Array;
+  /** By stream. */
+  readonly #fairShares: FairShares[];
+  /** A ring's breaker is open: what senders put into rings is counted. */
+  #counts = false;
+  #sender = new Sender();
   /** By ring: how long its oldest event has been there. */
   readonly #oldestMs: Int32Array;
   readonly #streamCount: number;
@@ -150,7 +178,9 @@ export class Admission implements Intake {
     this.#rings = parts.rings;
     this.#streamCount = parts.policies.length;
     this.#eventBytesMax = parts.policies.map(({ eventBytesMax }) => eventBytesMax);
-    this.#diverted = new Uint8Array(parts.rings.length);
+    this.#ways = new Uint8Array(parts.rings.length);
+    this.#turnedAway = new Uint8Array(parts.rings.length);
+    this.#fairShares = parts.policies.map(() => new FairShares());
     this.#open = new Uint8Array(parts.rings.length);
     this.#oldestMs = new Int32Array(parts.rings.length);
   }
@@ -194,7 +224,8 @@ export class Admission implements Intake {
     if (this.#draining) return this.#refused(stream, Verdict.draining);
     const index = (this.#lanes === 1 ? 0 : route % this.#lanes) * this.#streamCount + stream;
     const place = this.#rings[index] as AdmissionRing;
-    if (this.#diverted[index] === 0) {
+    let saturated = place.saturation.isOpen;
+    if (this.#mayEnter(index, stream, keyLength + dataLength)) {
       const watch = this.#watch;
       let flags = 0;
       let before = 0;
@@ -219,22 +250,31 @@ export class Admission implements Intake {
         const { counters } = this.#parts;
         counters.add(stream, MainCounter.received, 1);
         counters.add(stream, MainCounter.ringed, 1);
+        if (this.#counts) this.#fairShares[stream]?.entered(this.#sender, keyLength + dataLength);
         if (this.#uncommitted++ === 0) this.#uncommittedUs = timeUs;
         return Verdict.ring;
       }
-      place.saturation.full(this.#parts.clock.nowMs());
+      saturated = true;
+      this.#turnedAway[index] = 1;
+      place.saturation.full(place.ring.usedBytes(), this.#parts.clock.nowMs());
       this.#refresh();
     }
-    return this.#overflowed(
-      place.saturation.diverts,
-      stream,
-      keyOffset,
-      keyLength,
-      dataOffset,
-      dataLength,
-      ehkOffset,
-      timeUs,
-    );
+    return this.#overflowed(saturated, stream, keyOffset, keyLength, dataOffset, dataLength, ehkOffset, timeUs);
+  }
+
+  /** An event of so many bytes, of the sender at hand. */
+  #mayEnter(index: number, stream: number, bytes: number): boolean {
+    const way = this.#ways[index];
+    if (way === Way.free) return true;
+    // That is no sign of a saturated ring, whose breaker would wait for its end.
+    if (way === Way.away) return false;
+    if (way === Way.few && this.#fairShares[stream]?.covers(this.#sender, bytes) === true) return true;
+    this.#turnedAway[index] = 1;
+    return false;
+  }
+
+  feeds(sender: Sender): void {
+    this.#sender = sender;
   }
 
   /** As {@link offer}; `watch` is told which ring the event enters, if it does. */
@@ -306,8 +346,14 @@ export class Admission implements Intake {
     this.#refresh();
   }
 
+  /** Spread over half of its mean: senders that were refused together do not come again together. */
   retryAfterMs(stream: number): number {
-    return this.isDiverted(stream) ? 1_000 : 200;
+    const meanMs = this.#isShut(stream)
+      ? retryAfterMsUnavailable
+      : this.isUnavailable(stream)
+        ? retryAfterMsSaturated
+        : retryAfterMsLeast;
+    return Math.round(meanMs * (0.75 + this.#parts.share() / 2));
   }
 
   whenRoom(stream: number, resume: () => void): void {
@@ -419,27 +465,50 @@ export class Admission implements Intake {
     this.#parts.counters.add(stream, MainCounter.received, 1);
     this.#parts.counters.add(stream, MainCounter.refused, 1);
     this.#refusedBy[verdict] = (this.#refusedBy[verdict] as number) + 1;
+    if (verdict >= Verdict.saturated && verdict <= Verdict.dlqFull) this.#sender.turnedAway++;
     return verdict;
   }
 
   #refresh(): void {
     const nowMs = this.#parts.clock.nowMs();
     this.#enteredMs = (nowMs - this.#parts.startedMs) | 0;
-    const { words } = this.#arena;
-    for (let i = 0; i < this.#rings.length; i++) {
-      const { ring, saturation, breakerWord } = this.#rings[i] as AdmissionRing;
-      const oldest = ring.oldest();
-      const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >>> 2] as number)) | 0;
-      saturation.update(ring.usedBytes(), oldestMs, nowMs);
-      this.#oldestMs[i] = oldestMs;
-      // Pairs with the lane's Atomics.store at each transition; nothing rides on it.
-      const isOpen = saturation.diverts || Atomics.load(words, breakerWord) === BreakerState.open;
-      const stream = i % this.#streamCount;
-      const blocks = (this.#parts.policies[stream] as AdmissionStream).overflow === 'block';
-      const route = this.#parts.orders[stream]?.route ?? 'ring';
-      this.#open[i] = isOpen ? 1 : 0;
-      this.#diverted[i] = (isOpen && !blocks) || route !== 'ring' ? 1 : 0;
+    this.#counts = false;
+    for (let i = 0; i < this.#rings.length; i++) this.#refreshRing(i, nowMs);
+    if (!this.#counts) return;
+    for (let stream = 0; stream < this.#streamCount; stream++) {
+      this.#tickShares(stream, nowMs);
     }
+  }
+
+  #refreshRing(i: number, nowMs: number): void {
+    const { words } = this.#arena;
+    const { ring, saturation, breakerWord } = this.#rings[i] as AdmissionRing;
+    const oldest = ring.oldest();
+    const oldestMs = oldest === 0 ? 0 : (this.#enteredMs - (words[(oldest + entry.enteredMs) >>> 2] as number)) | 0;
+    saturation.update(ring.usedBytes(), oldestMs, ring.tail(), this.#turnedAway[i] === 1, nowMs);
+    this.#turnedAway[i] = 0;
+    this.#oldestMs[i] = oldestMs;
+    // Pairs with the lane's Atomics.store at each transition; nothing rides on it.
+    const isAway = Atomics.load(words, breakerWord) === BreakerState.open;
+    const stream = i % this.#streamCount;
+    const blocks = (this.#parts.policies[stream] as AdmissionStream).overflow === 'block';
+    const route = this.#parts.orders[stream]?.route ?? 'ring';
+    if (saturation.isOpen) this.#counts = true;
+    this.#open[i] = saturation.isOpen || isAway ? 1 : 0;
+    if (route !== 'ring' || (isAway && !blocks)) this.#ways[i] = Way.away;
+    else if (saturation.admits || blocks) this.#ways[i] = Way.free;
+    else this.#ways[i] = saturation.admitsFew ? Way.few : Way.shut;
+  }
+
+  #tickShares(stream: number, nowMs: number): void {
+    let drainBytesPerMs = 0;
+    let isCrowded = false;
+    for (let i = stream; i < this.#rings.length; i += this.#streamCount) {
+      const { saturation } = this.#rings[i] as AdmissionRing;
+      drainBytesPerMs += saturation.drainBytesPerMs;
+      if (saturation.isCrowded) isCrowded = true;
+    }
+    this.#fairShares[stream]?.tick(drainBytesPerMs, isCrowded, nowMs);
   }
 
   /** Whether a breaker of the stream is open, whatever that means for its events. */
@@ -448,9 +517,18 @@ export class Admission implements Intake {
     return false;
   }
 
-  /** Whether a breaker keeps events of the stream out of some ring now. */
+  /** Whether a breaker that its policy heeds is open, or order keeps events of the stream out of its rings. */
   isDiverted(stream: number): boolean {
-    for (let i = stream; i < this.#diverted.length; i += this.#streamCount) if (this.#diverted[i] === 1) return true;
+    const { overflow } = this.#parts.policies[stream] as AdmissionStream;
+    const route = this.#parts.orders[stream]?.route ?? 'ring';
+    return route !== 'ring' || (overflow !== 'block' && this.isUnavailable(stream));
+  }
+
+  /** Whether some ring of the stream takes nothing now. */
+  #isShut(stream: number): boolean {
+    for (let i = stream; i < this.#ways.length; i += this.#streamCount) {
+      if (this.#ways[i] === Way.shut || this.#ways[i] === Way.away) return true;
+    }
     return false;
   }
 
@@ -479,7 +557,7 @@ export class Admission implements Intake {
     const { overflow } = this.#parts.policies[stream] as AdmissionStream;
     const route = this.#parts.orders[stream]?.route ?? 'ring';
     if (route === 'hold' || (route === 'behind' && overflow === 'block')) return false;
-    if (overflow !== 'block') return this.#parts.overflow.writable || !this.isDiverted(stream);
+    if (overflow !== 'block') return this.#parts.overflow.writable || !this.#isShut(stream);
     for (let i = stream; i < this.#rings.length; i += this.#streamCount) {
       const { ring } = this.#rings[i] as AdmissionRing;
       if (ring.usedBytes() + 2 * this.eventBytesMax(stream) >= 0.9 * ring.capacity) return false;

@@ -21,11 +21,15 @@ import type { Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { CarryBuffer, type CarryPool } from './carry.ts';
+import { letGoRefusal, Sender } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import type { Intake, Landing, Refusal } from './intake.ts';
 
 /** Answers that may wait in a socket before its sender is no longer read from. */
 export const unreadAnswerBytesMax = 65_536;
+
+/** What one connection may bring in a turn of the event loop, before the others have theirs. */
+export const turnBytesMax = 524_288;
 
 /** What a listener lends to its connections. */
 export interface ConnectionHost {
@@ -38,6 +42,10 @@ export interface ConnectionHost {
   nowUs(): number;
   framerFor(firstByte: number): Framer;
   counted(bytes: number, events: number): void;
+  /** How long a connection may find no room for all of its events; 0: for ever. */
+  letGoAfterMs(): number;
+  /** A connection ends for that. */
+  letsGo(): void;
   /** Calls `answer` once at the end of this turn of the event loop. */
   answerLater(connection: Connection): void;
   closed(connection: Connection): void;
@@ -53,10 +61,16 @@ export class Connection {
   #framer: Framer | undefined;
   #idleTimeoutMs = 0;
   #senderEnded = false;
+  readonly #sender = new Sender();
   #offered = 0;
   #leaveTimer: NodeJS.Timeout | undefined;
   /** What a finishing connection leaves with. */
   #farewell: Refusal | undefined;
+  /** Bytes that came in this turn of the event loop; beyond {@link turnBytesMax} it rests until the next. */
+  #turnBytes = 0;
+  /** Since when the event is under way that is not whole yet, and how many were judged before it. */
+  #begunUs: number | undefined;
+  #judgedBefore: number | undefined;
   /** Set while this connection waits in the listener's list of the turn. */
   answerDue = false;
 
@@ -95,6 +109,7 @@ export class Connection {
     assert(this.#state === 'reading', 'a connection that waits is not read from');
     const { landing, arena } = this.#host;
     this.#host.counted(length, 0);
+    this.#restAfter(length);
     this.#framer ??= this.#createFramer(arena.bytes[landing.readStart] ?? 0);
     const readEnd = landing.readStart + length;
     const waiting = this.#carry.length;
@@ -108,6 +123,7 @@ export class Connection {
   /** Writes what the sender must be told. Called by the listener at the end of a turn. */
   answer(): void {
     this.answerDue = false;
+    this.#goOn();
     const socket = this.#socket;
     if (socket === undefined || this.#state === 'leaving' || this.#state === 'closed') return;
     // What is due waits in the framer, where only the newest of it counts, until the sender reads.
@@ -136,6 +152,12 @@ export class Connection {
     } else if (this.#state === 'congested' && this.#framer?.congested !== true) {
       this.#resumeFrom('congested');
     }
+  }
+
+  /** Ends the connection when an event has been under way for longer than `stallMs`: its sender has stalled, or never meant it. */
+  look(nowUs: number, stallMs: number): void {
+    if (this.#state !== 'reading' || this.#begunUs === undefined || nowUs - this.#begunUs < stallMs * 1_000) return;
+    this.leave('stalled', `an event that had begun did not come whole within ${stallMs} ms`, true);
   }
 
   /** Closes for a reason of the listener's own; the sender is told in its protocol's words and has `leaveMs` to go. */
@@ -177,13 +199,16 @@ export class Connection {
     const host = this.#host;
     assert(framer !== undefined, 'bytes have chosen a framer');
     const timeUs = host.nowUs();
+    host.intake.feeds(this.#sender);
     const taken = this.#senderEnded ? framer.finish(start, end, timeUs) : framer.consume(start, end, timeUs);
     assert(taken >= start && taken <= end, 'a framer takes bytes that it was given');
     const waits = framer.blocked || framer.congested === true;
     const kept = framer.failed || this.#keep(taken, end, waits);
+    this.#noteBegun(timeUs);
     host.intake.commit();
     const offered = framer.offered ?? 0;
     host.counted(0, offered - this.#offered);
+    const withoutRoomMs = this.#sender.withoutRoomMs(offered > this.#offered, timeUs);
     this.#offered = offered;
     host.answerLater(this);
     if (framer.failed) return;
@@ -195,9 +220,42 @@ export class Connection {
       const resume = () => setImmediate(() => this.#resumeFrom('blocked'));
       if (framer.whenRoom === undefined) host.intake.whenRoom(framer.stream, resume);
       else framer.whenRoom(resume);
+    } else if (withoutRoomMs > 0 && this.#isLetGo(withoutRoomMs)) {
+      return;
     } else if (waits) {
       this.#wait('congested');
     }
+  }
+
+  #isLetGo(withoutRoomMs: number): boolean {
+    const letGoAfterMs = this.#host.letGoAfterMs();
+    if (letGoAfterMs === 0 || withoutRoomMs < letGoAfterMs) return false;
+    this.#host.letsGo();
+    const { code, message, retryable } = letGoRefusal(letGoAfterMs);
+    this.finish(code, message, retryable);
+    return true;
+  }
+
+  #noteBegun(timeUs: number): void {
+    const { judged, skipping } = this.#framer as Framer;
+    const isBegun = this.#carry.length > 0 || skipping === true;
+    if (!isBegun) this.#begunUs = undefined;
+    else if (this.#begunUs === undefined || judged !== this.#judgedBefore) this.#begunUs = timeUs;
+    this.#judgedBefore = judged;
+  }
+
+  /** A sender that is read from for as long as it has something would keep the others waiting. */
+  #restAfter(length: number): void {
+    this.#turnBytes += length;
+    if (this.#turnBytes < turnBytesMax) return;
+    this.#socket?.pause();
+    this.#host.answerLater(this);
+  }
+
+  #goOn(): void {
+    const rested = this.#turnBytes >= turnBytesMax;
+    this.#turnBytes = 0;
+    if (rested && this.#state === 'reading' && !this.#senderEnded) this.#socket?.resume();
   }
 
   #createFramer(firstByte: number): Framer {
@@ -218,6 +276,7 @@ export class Connection {
 
   #wait(state: 'blocked' | 'congested'): void {
     this.#state = state;
+    this.#begunUs = undefined;
     this.#socket?.pause();
   }
 

@@ -63,12 +63,17 @@ export class FrameAnswers {
     this.#bytes.writeUInt32LE(frameBytesMax, at + 8);
   }
 
+  /** Event frame `number` was refused like the one before it: its sender was told when to come again. False: it was not. */
+  extended(number: number, verdict: Verdict): boolean {
+    if (this.#runCount === 0 || this.#runVerdict !== verdict || this.#runFirst + this.#runCount !== number)
+      return false;
+    this.#runCount += 1;
+    return true;
+  }
+
   /** Event frame `number` was refused. */
   refused(number: number, verdict: Verdict, retryAfterMs: number): void {
-    if (this.#runCount > 0 && this.#runVerdict === verdict && this.#runFirst + this.#runCount === number) {
-      this.#runCount += 1;
-      return;
-    }
+    if (this.extended(number, verdict)) return;
     this.#endRun();
     this.#runFirst = number;
     this.#runCount = 1;

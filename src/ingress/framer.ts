@@ -38,6 +38,10 @@ export interface Framer {
   whenRoom?(resume: () => void): void;
   /** The connection is gone. */
   close?(): void;
+  /** Events judged so far: while it stays the same, so does the event that is not whole. */
+  readonly judged?: number;
+  /** An event is being dropped as it comes, and more of it is to come. */
+  readonly skipping?: boolean;
   /** Events offered to the intake so far, blocked ones not counted. */
   readonly offered?: number;
   /** The listener closes this connection for a reason of its own: the next answer ends with it, in this protocol's words. */

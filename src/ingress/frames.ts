@@ -111,6 +111,12 @@ class FrameFramer implements Framer {
   get wantedBytes(): number {
     return this.#wantedBytes;
   }
+  get judged(): number {
+    return this.#judged;
+  }
+  get skipping(): boolean {
+    return this.#skipBytes > 0;
+  }
   get offered(): number {
     return this.#judged - this.#oversized;
   }
@@ -206,7 +212,7 @@ class FrameFramer implements Framer {
       }
       offset = next;
       judged += 1;
-      if (verdict >= firstRefusal) {
+      if (verdict >= firstRefusal && !this.#answers.extended(judged, verdict)) {
         this.#answers.eventBytesMax = intake.eventBytesMax(stream);
         this.#answers.refused(judged, verdict, intake.retryAfterMs(stream));
         if (this.#answers.full) {

@@ -8,7 +8,7 @@
  * | some refused for good, the others taken; or the body is no body of events from some place on | 400 |
  * | an event was refused as `saturated` | 429, `Retry-After` |
  * | ... as `stream_unavailable`, `dlq_full`, `draining`; no room within the request's time; unfinished events take too much memory | 503, `Retry-After` |
- * | the body did not end within the request's time | 408 |
+ * | the body did not end within the request's time, or stalled | 408 |
  * | more than `bodyBytesMax` | 413 |
  *
  * With `Spillway-Ack: stream` the first two wait until each event has its fate, at most `ackTimeoutMs`: 200, when all that were
@@ -22,14 +22,16 @@
  * Long because every way in which a request can end is told here.
  *
  * Every answer counts `accepted` (of these `spilled`) and `refused`. 408, 413, 429 and 503 say in `taken` how many events of the
- * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`).
+ * body were judged before: the sender goes on with the event of that index (of lines: with line `nextLine`). 429 and 503 say in
+ * `retryAfterMs` what `Retry-After` says in whole seconds, rounded up.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Arena } from '../ring/arena.ts';
 import type { CarryPool } from './carry.ts';
+import { senderOf } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import { RequestDelivery } from './http-delivery.ts';
-import { carryFullFault, type Fault, lateFault } from './http-faults.ts';
+import { carryFullFault, type Fault, lateFault, stalledFault } from './http-faults.ts';
 import { bodyTooLarge, type EventsHead } from './http-head.ts';
 import { type Intake, type Landing, type Refusal, refusals, Verdict } from './intake.ts';
 import { JsonArrayFramer } from './json-array.ts';
@@ -58,6 +60,10 @@ export interface EventsHost {
   readonly watchSender: WatchSender;
   /** How long a request of ack level `stream` or `disk` waits for what it sent. */
   readonly ackTimeoutMs: number;
+  /** A connection whose requests find no room for all of their events for so long is closed behind an answer; 0: none is. */
+  readonly letGoAfterMs: number;
+  /** Told of each that is. */
+  readonly onLetGo: () => void;
 }
 
 /** Writes an answer: the listener's, which also sees to bodies that were not read. */
@@ -67,6 +73,9 @@ export type Answer = (
   body: object,
   headers?: Readonly<Record<string, string>>,
 ) => void;
+
+/** A body that brings less than this in the listener's stall timeout is stalled. */
+const slowBytes = 1_024;
 
 export class EventsRequest {
   readonly #host: EventsHost;
@@ -83,6 +92,9 @@ export class EventsRequest {
   /** Of a request of ack level `stream` or `disk`. */
   readonly #delivery: RequestDelivery | undefined;
   readonly #ended: (bytesRead: number) => void;
+  /** How far the body was when it last had moved by {@link slowBytes}, and when that was seen. */
+  #movedBytes = 0;
+  #movedMs = Number.NaN;
   /** Why the listener ended this request, when it did. */
   #fault: Fault | undefined;
 
@@ -119,6 +131,7 @@ export class EventsRequest {
       arena,
       landing,
       intake: this.#request,
+      sender: senderOf(input.socket),
       carryPool,
       nowUs,
       bytesMax: bodyBytesMax,
@@ -138,6 +151,15 @@ export class EventsRequest {
   /** All of its body has come, though perhaps not all is judged. */
   get complete(): boolean {
     return this.#input.complete;
+  }
+
+  /** Ends the request when its body has hardly moved for `stallMs`, and not for want of room. */
+  look(nowMs: number, stallMs: number): void {
+    const { bytesRead, blocked } = this.#stream;
+    if (blocked || this.complete || bytesRead - this.#movedBytes >= slowBytes || Number.isNaN(this.#movedMs)) {
+      this.#movedBytes = bytesRead;
+      this.#movedMs = nowMs;
+    } else if (nowMs - this.#movedMs >= stallMs) this.fail(stalledFault(stallMs));
   }
 
   /** Ends the request with a fault of the connection (bytes that are no HTTP); the sender is told what was taken. */
@@ -259,9 +281,21 @@ export class EventsRequest {
   }
 
   #tellFaultNow({ status, code, message }: Fault): void {
-    const retryAfterS = Math.max(1, Math.ceil(this.#host.intake.retryAfterMs(this.#head.stream) / 1000));
-    const headers = status === 429 || status === 503 ? { 'retry-after': String(retryAfterS) } : undefined;
-    this.#tell(status, { error: code, message, retryable: headers !== undefined, ...this.#whereToGoOn() }, headers);
+    if (status !== 429 && status !== 503) {
+      return this.#tell(status, { error: code, message, retryable: false, ...this.#whereToGoOn() });
+    }
+    const retryAfterMs = this.#host.intake.retryAfterMs(this.#head.stream);
+    const headers = { 'retry-after': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
+    this.#tell(status, { error: code, message, retryable: true, retryAfterMs, ...this.#whereToGoOn() }, headers);
+  }
+
+  #letGo(): void {
+    const { letGoAfterMs, nowUs, onLetGo } = this.#host;
+    const { accepted, refused } = this.#request;
+    const withoutRoomMs = senderOf(this.#input.socket).withoutRoomMs(accepted + refused > 0, nowUs());
+    if (letGoAfterMs === 0 || withoutRoomMs < letGoAfterMs) return;
+    this.closeAfter();
+    onLetGo();
   }
 
   #whereToGoOn(): { taken: number; nextLine?: number } {
@@ -270,6 +304,7 @@ export class EventsRequest {
   }
 
   #tell(status: number, fault: object | undefined, headers?: Readonly<Record<string, string>>): void {
+    this.#letGo();
     const counted = this.#request.tell(this.#head.form, this.#eventBytesMax);
     this.#answer(this.#response, status, { ...fault, ...counted, ...this.#delivery?.tell() }, headers);
     this.#over();

@@ -20,6 +20,11 @@ export function lateFault(blocked: boolean, requestTimeoutMs: number): Fault {
   return { status: 408, code: 'request_timeout', message: `the body did not end within ${requestTimeoutMs} ms` };
 }
 
+/** A body has hardly moved for so long. */
+export function stalledFault(stallMs: number): Fault {
+  return { status: 408, code: 'stalled', message: `the body brought hardly anything for ${stallMs} ms` };
+}
+
 export const carryFullFault: Fault = {
   status: 503,
   code: 'carry_full',

@@ -3,7 +3,7 @@
  * served. Main thread; pure; called by the HTTP listener before it reads a body.
  */
 import { isUtf8 } from 'node:buffer';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { type Intake, refusals, Verdict } from './intake.ts';
 import { charactersOf } from './json-text.ts';
 
@@ -43,6 +43,25 @@ const forms: Readonly<Record<string, BodyForm>> = {
 
 /** Kinesis' limit on partition keys, in Unicode characters. */
 const keyCharactersMax = 256;
+
+/**
+ * What a proxy in front of the daemon might read otherwise than Node's parser, which lets it pass: where the body ends, or whose
+ * the request is. Undefined: nothing. Node itself refuses the rest (test/ingress/smuggling.ts).
+ */
+export function ambiguityOf({ httpVersion, rawHeaders, url = '' }: IncomingMessage): string | undefined {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return `it is HTTP/${httpVersion}`;
+  if (!url.startsWith('/') && url !== '*') return 'its target does not begin with "/", and this is no proxy';
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase();
+    if (name === 'host') hosts++;
+    if (name !== 'transfer-encoding') continue;
+    if (httpVersion === '1.0') return 'HTTP/1.0 has no Transfer-Encoding';
+    if (rawHeaders[i + 1]?.toLowerCase() !== 'chunked') return 'its Transfer-Encoding is not "chunked"';
+  }
+  if (hosts > 1) return 'the request has more than one Host header';
+  return hosts === 0 && httpVersion === '1.1' ? 'the request has no Host header' : undefined;
+}
 
 /**
  * Reads the head of `POST /v1/streams/{streamText}/events?{query}`. The key comes from `?key=`, else from the header

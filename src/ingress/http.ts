@@ -6,6 +6,9 @@
  * |---|---|
  * | `connectionsMax` | the first request is answered 503, then closed; from {@link turningAwayMax} such ones on closed at once |
  * | `headersTimeoutMs`, 16 KiB of head | 408, 431, closed |
+ * | a TLS handshake of `headersTimeoutMs`, a request without a right token | http-gate.ts |
+ * | no room for all of its events for `letGoAfterMs` | 429 or 503, closed |
+ * | a body that brings less than 1 KiB in `stallTimeoutMs` | 408, with counts |
  * | `requestTimeoutMs` | 408, or 503 where the daemon is what was waited for; with counts |
  * | `idleTimeoutMs` without a request, or with answers that are not read | closed |
  * | `/metrics` beyond what scrapes.ts lets wait | 503 |
@@ -13,13 +16,14 @@
  *
  * Long because the life of a connection (heads, bodies, bad requests, closing) is one story.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { CarryPool } from './carry.ts';
 import { type EventsHost, EventsRequest } from './http-events.ts';
 import { bareAnswer, type ClientFault, clientFault, connectFault, endedFault, listenFailure } from './http-faults.ts';
-import { headBytesMax, readEventsHead } from './http-head.ts';
+import { challenge, type HttpGate, type HttpGateStats } from './http-gate.ts';
+import { ambiguityOf, headBytesMax, readEventsHead } from './http-head.ts';
 import { Verdict } from './intake.ts';
 import { Scrapes } from './scrapes.ts';
 
@@ -27,6 +31,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly host: string;
   /** 0: any that is free; {@link HttpListener.address} says which. */
   readonly port: number;
+  /** Who is let in; whether TLS is spoken. */
+  readonly gate: HttpGate;
   /** A socket that listens there already, and goes on when this listener is closed; undefined: one is made. */
   readonly fd?: number | undefined;
   readonly connectionsMax: number;
@@ -34,6 +40,8 @@ export interface HttpListenerOptions extends Omit<EventsHost, 'carryPool'> {
   readonly ackDefault?: 'memory' | 'disk' | 'stream';
   /** How long a connection may stay open between two requests. */
   readonly idleTimeoutMs: number;
+  /** A body that brings less than a kilobyte in so long is given up; 0: never. */
+  readonly stallTimeoutMs: number;
   /** How long the head of a request may take. */
   readonly headersTimeoutMs: number;
   /** Bound on what all requests together keep of unfinished events, in bytes. */
@@ -55,7 +63,7 @@ interface Page {
 }
 
 /** Counters since the start, except `connectionsOpen`, `requestsOpen` (POSTs being read) and `carryBytes`. */
-export interface HttpListenerStats {
+export interface HttpListenerStats extends Readonly<HttpGateStats> {
   readonly connectionsOpen: number;
   requests: number;
   readonly requestsOpen: number;
@@ -65,10 +73,13 @@ export interface HttpListenerStats {
 }
 
 /** What may change while it listens; for connections and requests that come from then on. */
-export type HttpLimits = Pick<HttpListenerOptions, 'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs'>;
+export type HttpLimits = Pick<
+  HttpListenerOptions,
+  'connectionsMax' | 'idleTimeoutMs' | 'ackTimeoutMs' | 'stallTimeoutMs' | 'letGoAfterMs'
+>;
 
 export interface HttpListener {
-  /** `http://127.0.0.1:7070`, with the port that was bound. */
+  /** `http://127.0.0.1:7070`, with the port that was bound; https:// where TLS is spoken. */
   readonly address: string;
   readonly stats: HttpListenerStats;
   retune(limits: HttpLimits): void;
@@ -111,9 +122,10 @@ class Listener implements HttpListener {
   readonly #faulty = new WeakSet<Duplex>();
   readonly #scrapes: Scrapes;
   #closed: Promise<void> | undefined;
+  #looking: NodeJS.Timeout | undefined;
 
   constructor(options: HttpListenerOptions) {
-    const { headersTimeoutMs, requestTimeoutMs, carryBytesMax } = options;
+    const { headersTimeoutMs, requestTimeoutMs, carryBytesMax, gate } = options;
     const carryPool = new CarryPool(carryBytesMax);
     const open = this.#open;
     const served = this.#served;
@@ -133,8 +145,14 @@ class Listener implements HttpListener {
       get carryBytes() {
         return carryPool.usedBytes;
       },
+      get unauthorized() {
+        return gate.stats.unauthorized;
+      },
+      get handshakesFailed() {
+        return gate.stats.handshakesFailed;
+      },
     };
-    this.#server = createServer({
+    const serverOptions = {
       maxHeaderSize: headBytesMax,
       // Asked in #serve: Node's own answer leaves the requests behind it to be taken and not answered.
       requireHostHeader: false,
@@ -142,13 +160,14 @@ class Listener implements HttpListener {
       // Node's own clock is only for what has no EventsRequest, whose timer gives a better answer.
       requestTimeout: Math.max(headersTimeoutMs, requestTimeoutMs + 4 * checkIntervalMs),
       connectionsCheckingInterval: checkIntervalMs,
-    });
+    };
+    this.#server = gate.createServer(serverOptions, headersTimeoutMs);
     // A sender that ends its side behind its request still gets its answer, however long that takes. Node knows the property,
     // its types do not.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#limit();
     this.#server.on('timeout', (socket) => this.#silent(socket));
-    this.#server.on('connection', (socket: Socket) => this.#connected(socket));
+    this.#server.on(gate.connectionEvent, (socket: Socket) => this.#connected(socket));
     this.#server.on('request', (request, response) => this.#serve(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true));
     this.#server.on('connect', (_, socket) => this.#answerBare(socket, connectFault));
@@ -159,12 +178,13 @@ class Listener implements HttpListener {
   }
 
   listen(): Promise<void> {
-    const { host, port, fd } = this.#options;
+    const { host, port, fd, gate } = this.#options;
     return new Promise((resolve, reject) => {
       this.#server.once('error', (error) => reject(listenFailure(host, port, error)));
       this.#server.listen(fd === undefined ? { host, port } : { fd }, () => {
+        this.#looking = setInterval(() => this.#look(), checkIntervalMs / 2);
         const bound = (this.#server.address() as AddressInfo).port;
-        this.address = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+        this.address = `${gate.scheme}://${host.includes(':') ? `[${host}]` : host}:${bound}`;
         resolve();
       });
     });
@@ -188,11 +208,20 @@ class Listener implements HttpListener {
       const deadline = setTimeout(() => this.#server.closeAllConnections(), drainMs);
       this.#server.close(() => {
         clearTimeout(deadline);
+        clearInterval(this.#looking);
         resolve();
       });
       this.#server.closeIdleConnections();
+      this.#options.gate.cutHandshakes();
     });
     return this.#closed;
+  }
+
+  #look(): void {
+    const { stallTimeoutMs, nowUs } = this.#options;
+    if (stallTimeoutMs === 0) return;
+    const nowMs = nowUs() / 1_000;
+    for (const events of this.#open.values()) events.look(nowMs, stallTimeoutMs);
   }
 
   #connected(socket: Socket): void {
@@ -225,9 +254,11 @@ class Listener implements HttpListener {
       return;
     }
     this.stats.requests += 1;
-    if (request.httpVersion === '1.1' && request.headers.host === undefined) {
+    const ambiguity = ambiguityOf(request);
+    if (ambiguity !== undefined) {
       response.setHeader('connection', 'close');
-      const message = 'no HTTP/1.1: the request has no Host header';
+      const message = `no HTTP/1.1: ${ambiguity}`;
+      this.#ending.add(request.socket);
       this.#refuse(request, response, expectsContinue, { status: 400, code: 'bad_http', message });
       return;
     }
@@ -243,6 +274,12 @@ class Listener implements HttpListener {
       return;
     }
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    const unauthorized = this.#options.gate.faultOf(request, path);
+    if (unauthorized !== undefined) {
+      for (const [name, value] of Object.entries(challenge)) response.setHeader(name, value);
+      this.#refuse(request, response, expectsContinue, unauthorized);
+      return;
+    }
     const streamText = eventsPath.exec(path)?.[1];
     const page = streamText === undefined ? this.#pageOf(path, request, response) : undefined;
     const allowed = streamText !== undefined ? ['POST'] : page !== undefined ? ['GET', 'HEAD'] : undefined;

@@ -6,6 +6,8 @@
  * refuses it. Nothing here allocates per event: an event is five numbers, a verdict is one.
  */
 
+import type { Sender } from './fair-shares.ts';
+
 /** What became of an offered event. Values from {@link firstRefusal} on are refusals. */
 export const Verdict = {
   /** In a lane's ring: accepted. */
@@ -178,6 +180,8 @@ export interface Intake {
   commit(): void;
   /** Milliseconds that a refused sender should wait before it tries again. */
   retryAfterMs(stream: number): number;
+  /** What is offered from now on comes from `sender`. Before each parse. */
+  feeds(sender: Sender): void;
   /** Runs `resume` once when there may be room again after a `blocked` verdict for `stream`. */
   whenRoom(stream: number, resume: () => void): void;
 }

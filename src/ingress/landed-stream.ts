@@ -16,6 +16,7 @@ import type { Readable } from 'node:stream';
 import { assert } from '../base/assert.ts';
 import type { Arena } from '../ring/arena.ts';
 import { CarryBuffer, type CarryPool } from './carry.ts';
+import type { Sender } from './fair-shares.ts';
 import type { Framer } from './framer.ts';
 import type { Intake, Landing } from './intake.ts';
 
@@ -42,6 +43,7 @@ export interface LandedStreamOptions {
   readonly arena: Arena;
   readonly landing: Landing;
   readonly intake: Intake;
+  readonly sender: Sender;
   readonly carryPool: CarryPool;
   readonly nowUs: () => number;
   /** Most bytes of the input; Infinity: it may go on for ever. */
@@ -137,8 +139,9 @@ export class LandedStream {
   }
 
   #parse(start: number, end: number, last: boolean): void {
-    const { framer, intake, nowUs, beforeParse, onParsed } = this.#options;
+    const { framer, intake, sender, nowUs, beforeParse, onParsed } = this.#options;
     beforeParse?.();
+    intake.feeds(sender);
     const timeUs = nowUs();
     let taken = start;
     do {

@@ -83,6 +83,13 @@ export class LineFramer implements Framer {
     this.#lineBytesMax = options.lineBytesMax;
   }
 
+  get judged(): number {
+    return this.#line;
+  }
+  get skipping(): boolean {
+    return this.#skipping;
+  }
+
   /** Events judged so far. */
   get offered(): number {
     return this.accepted + this.refused;

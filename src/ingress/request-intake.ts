@@ -7,6 +7,7 @@
  * taken now. To the framer the stop looks like an intake without room.
  */
 import type { Arena } from '../ring/arena.ts';
+import type { Sender } from './fair-shares.ts';
 import type { BodyForm } from './http-head.ts';
 import { firstRefusal, type Intake, refusals, Verdict } from './intake.ts';
 import { RefusalList, tellRefusal } from './refusal-list.ts';
@@ -98,6 +99,9 @@ export class RequestIntake implements Intake {
   }
   commit(): void {
     this.#intake.commit();
+  }
+  feeds(sender: Sender): void {
+    this.#intake.feeds(sender);
   }
   retryAfterMs(stream: number): number {
     return this.#intake.retryAfterMs(stream);

@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream';
 import type { Arena } from '../ring/arena.ts';
 import { CarryPool } from './carry.ts';
+import { Sender } from './fair-shares.ts';
 import type { Intake, Landing } from './intake.ts';
 import { LandedStream, type StreamEnd } from './landed-stream.ts';
 import type { LineFramer } from './lines.ts';
@@ -41,6 +42,7 @@ export function readLines(options: LineInputOptions): LineInput {
       arena,
       landing,
       intake,
+      sender: new Sender(),
       nowUs,
       // One input: what it may keep is bounded by the longest line, or by the landing zone when blocked.
       carryPool: new CarryPool(2 * (landing.readEnd - landing.carryStart)),

@@ -11,70 +11,22 @@
  * | `carryBytesMax` | the connection whose unfinished event does not fit is told `carry_full` and closed |
  * | unread answers (64 KiB) | not read from until it has read them; closed after `idleTimeoutMs` |
  * | `idleTimeoutMs` | told `idle_timeout` and closed |
+ * | no room for all of its events for `letGoAfterMs` | told `overloaded` and closed |
+ * | an event not whole within `stallTimeoutMs` | told `stalled` and closed |
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { assert } from '../base/assert.ts';
-import type { Arena } from '../ring/arena.ts';
 import { CarryPool } from './carry.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import { helloByte } from './frame-layout.ts';
-import type { Framer } from './framer.ts';
-import type { Intake, Landing } from './intake.ts';
 import { landSocket } from './landing-socket.ts';
-import { freeSocketPath, listenFailure, type SocketFiles } from './socket-file.ts';
-
-export interface UnixListenerOptions {
-  readonly path: string;
-  /** A socket that listens at `path` already, and stays there when this listener is closed; undefined: one is made. */
-  readonly fd?: number | undefined;
-  /** Permissions of the socket file, as in 0o660. Who may write to it may send. */
-  readonly mode: number;
-  readonly arena: Arena;
-  readonly landing: Landing;
-  readonly intake: Intake;
-  /** Microseconds of the daemon's clock. */
-  readonly nowUs: () => number;
-  readonly files: SocketFiles;
-  /** A framer for a connection whose first byte is {@link helloByte}, and one for all others. */
-  readonly createFrameFramer: () => Framer;
-  readonly createLineFramer: () => Framer;
-  readonly connectionsMax: number;
-  /** Bound on what all connections together keep of unfinished events, in bytes. */
-  readonly carryBytesMax: number;
-  readonly idleTimeoutMs: number;
-  /** Milliseconds that a connection may take to leave after its last answer. */
-  readonly leaveMs?: number;
-  /** False: copy into the landing zone instead of reading into it. For tests of the fallback. */
-  readonly adoptHandles?: boolean;
-}
-
-/** Counters since the start, except `connectionsOpen`, `carryBytes`. */
-export interface ListenerStats {
-  connectionsOpen: number;
-  connectionsTotal: number;
-  connectionsTurnedAway: number;
-  bytesRead: number;
-  eventsOffered: number;
-  readonly carryBytes: number;
-}
-
-export interface UnixListener {
-  readonly path: string;
-  readonly stats: ListenerStats;
-  /** Tells every connection of `stream` that speaks frames the breaker's new state. */
-  tellBreaker(stream: number, state: number, retryAfterMs: number): void;
-  /** For connections that come from now on. */
-  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void;
-  /**
-   * Stops accepting, tells the connections `draining`, and resolves when all are gone or were cut off after `drainMs`. Senders of
-   * ack level `stream` hear of what they sent for half of that time before. What
-   * was read is with the intake; what was not was never acknowledged.
-   */
-  close(options: { readonly drainMs: number }): Promise<void>;
-}
+import { freeSocketPath, listenFailure } from './socket-file.ts';
+import type { ListenerStats, UnixLimits, UnixListener, UnixListenerOptions } from './unix-options.ts';
 
 const leaveMsDefault = 2_000;
 const backlog = 511;
+/** How often connections are looked at for events that do not come whole. */
+const lookMs = 250;
 
 /** Binds `path` and accepts. Throws a SpillwayError that names the path and the cure. */
 export async function listenUnix(options: UnixListenerOptions): Promise<UnixListener> {
@@ -95,6 +47,7 @@ class Listener implements UnixListener {
   #due: Connection[] = [];
   #closed: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
+  readonly #looking: NodeJS.Timeout;
 
   constructor(options: UnixListenerOptions) {
     const { landing, arena } = options;
@@ -109,6 +62,7 @@ class Listener implements UnixListener {
       connectionsOpen: 0,
       connectionsTotal: 0,
       connectionsTurnedAway: 0,
+      connectionsLetGo: 0,
       bytesRead: 0,
       eventsOffered: 0,
       get carryBytes() {
@@ -117,13 +71,17 @@ class Listener implements UnixListener {
     };
     this.#area = arena.buffer.subarray(landing.readStart, landing.readEnd);
     this.#host = this.#hostFor(carryPool);
+    this.#looking = setInterval(() => this.#look(), lookMs);
     this.#server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => this.#accept(socket));
   }
 
   listen(): Promise<void> {
     const { path, fd, mode } = this.#options;
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (error) => reject(listenFailure(path, error)));
+      this.#server.once('error', (error) => {
+        clearInterval(this.#looking);
+        reject(listenFailure(path, error));
+      });
       this.#server.once('listening', () => resolve());
       if (fd !== undefined) {
         this.#server.listen({ fd, backlog });
@@ -139,7 +97,7 @@ class Listener implements UnixListener {
     });
   }
 
-  retune(limits: Pick<UnixListenerOptions, 'connectionsMax' | 'idleTimeoutMs'>): void {
+  retune(limits: UnixLimits): void {
     this.#options = { ...this.#options, ...limits };
   }
 
@@ -170,6 +128,7 @@ class Listener implements UnixListener {
     }, drainMs);
     if (this.#connections.size > 0) await gone;
     await closed;
+    clearInterval(this.#looking);
     clearTimeout(half);
     clearTimeout(deadline);
   }
@@ -190,6 +149,13 @@ class Listener implements UnixListener {
     this.stats.connectionsOpen += 1;
     this.stats.connectionsTotal += 1;
     connection.open(socket, idleTimeoutMs);
+  }
+
+  #look(): void {
+    const { stallTimeoutMs, nowUs } = this.#options;
+    if (stallTimeoutMs === 0) return;
+    const now = nowUs();
+    for (const connection of this.#connections) connection.look(now, stallTimeoutMs);
   }
 
   /** Neither lines nor frames are known yet: a line of JSON is understood by people, and by frame clients (PROTOCOL.md). */
@@ -215,6 +181,11 @@ class Listener implements UnixListener {
       counted: (bytes, events) => {
         this.stats.bytesRead += bytes;
         this.stats.eventsOffered += events;
+      },
+      letGoAfterMs: () => this.#options.letGoAfterMs,
+      letsGo: () => {
+        this.stats.connectionsLetGo += 1;
+        this.#options.onLetGo();
       },
       answerLater: (connection) => {
         if (connection.answerDue) return;

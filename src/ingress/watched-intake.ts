@@ -3,6 +3,7 @@
  * per connection or request, made by Deliveries or DiskAcks, between its framer and admission.
  */
 import type { Admission, EntryWatch } from './admission.ts';
+import type { Sender } from './fair-shares.ts';
 import { firstRefusal, type Intake, Verdict } from './intake.ts';
 import { Fate, type Watch } from './watch.ts';
 
@@ -95,6 +96,9 @@ export class WatchedIntake implements Intake {
   }
   commit(): void {
     this.#admission.commit();
+  }
+  feeds(sender: Sender): void {
+    this.#admission.feeds(sender);
   }
   retryAfterMs(stream: number): number {
     return this.#admission.retryAfterMs(stream);

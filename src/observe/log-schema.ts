@@ -74,12 +74,19 @@ export const logKinds = {
   },
   listener: {
     says: 'a listener opened, closed, or met a misbehaving sender',
-    floodBy: ['listener', 'state'],
+    floodBy: ['listener', 'state', 'code'],
     fields: {
       listener: { type: 'string', says: 'its address' },
-      state: { type: 'string', values: ['open', 'closed', 'failed', 'client'], says: 'what happened' },
+      state: {
+        type: 'string',
+        values: ['open', 'closed', 'failed', 'client', 'letting_go', 'let_go'],
+        says: 'what happened',
+      },
       code: { type: 'string', optional: true, says: 'stable code of the refusal or failure' },
       cause,
+      connections: { type: 'number', optional: true, says: 'how many were let go' },
+      peer: { type: 'string', optional: true, says: "a sender's address and port" },
+      untold: { type: 'number', optional: true, says: 'others like it since the last such line' },
     },
   },
   worker: {

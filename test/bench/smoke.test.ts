@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import t from 'tap';
 
 const sourceFolder = fileURLToPath(new URL('../../../bench/', import.meta.url));
@@ -48,8 +49,17 @@ for (const { name } of benchmarks) {
   });
 }
 
+/** What `npm run bench` runs: the list of them all. */
+const list = 'run';
+
+t.test('npm run bench lists every benchmark with its question', async (t) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [join(builtFolder, `${list}.js`), '--help']);
+  const listed = new Set(stdout.trim().split('\n').map((line) => line.split(' ')[0])); // biome-ignore format: short
+  t.strictSame(listed, new Set(benchmarks.map(({ name }) => name)));
+});
+
 t.test('every other file of the folder is a part of a benchmark', async (t) => {
-  for (const part of sources.filter((source) => !isBenchmark(source))) {
+  for (const part of sources.filter((source) => !isBenchmark(source) && source.name !== list)) {
     const users = sources.filter(({ name, text }) => name !== part.name && text.includes(`${part.name}.`));
     t.not(users.length, 0, `${part.name}: nobody uses it; a benchmark's opening begins with its question`);
   }

@@ -29,14 +29,14 @@ t.test('names that lead elsewhere are never opened, and a pipe blocks nothing: 2
   const hostile = hostileNames();
   t.ok(hostile.length >= 200);
   hostile.forEach((name, index) => {
-    const target = join(elsewhere, `secret-${index}`);
+    const target = join(elsewhere, `outside-${index}`);
     writeFileSync(target, real);
     const path = join(directory, name);
     if (index % 3 === 0) symlinkSync(target, path);
     else if (index % 3 === 1) mkdirSync(path);
     else execFileSync('mkfifo', [path]);
   });
-  symlinkSync(join(elsewhere, 'secret-0'), join(directory, 'checkpoint'));
+  symlinkSync(join(elsewhere, 'outside-0'), join(directory, 'checkpoint'));
   for (const words of [['ls'], ['stat'], ['show'], ['verify'], ['replay', '--dry-run'], ['purge', '--yes']]) {
     const opened = join(elsewhere, `opened-${words.join('')}`);
     const ended = await traced([...words, '--state-dir', stateDir], opened);
@@ -44,14 +44,14 @@ t.test('names that lead elsewhere are never opened, and a pipe blocks nothing: 2
       t.match(readFileSync(opened, 'utf8'), /dead-0000000001\.seg/, 'the trace has what is ours');
       const paths = readFileSync(opened, 'utf8')
         .split('\n')
-        .filter((line) => line.includes('secret-'));
+        .filter((line) => line.includes('outside-'));
       t.strictSame(paths, [], `${words.join(' ')} opens nothing outside`);
     }
-    t.notMatch(ended, /secret-/);
+    t.notMatch(ended, /outside-/);
   }
-  t.equal(readdirSync(elsewhere).filter((name) => name.startsWith('secret-')).length, hostile.length);
+  t.equal(readdirSync(elsewhere).filter((name) => name.startsWith('outside-')).length, hostile.length);
   for (const index of hostile.keys()) {
-    if (!readFileSync(join(elsewhere, `secret-${index}`)).equals(real)) t.fail(`secret-${index} was changed`);
+    if (!readFileSync(join(elsewhere, `outside-${index}`)).equals(real)) t.fail(`outside-${index} was changed`);
   }
 });
 

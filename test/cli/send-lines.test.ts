@@ -93,7 +93,7 @@ t.test('what keeps it from beginning is said with its cause and cure', async (t)
     [['--to', join(directory, 'absent')], 1, /no such socket: is the daemon running/],
     [['--to', directory], 1, /nobody listens on it: start the daemon/],
     [['--to', 'localhost:7070', '--stream', 's'], 2, /write http:\/\/localhost:7070/],
-    [['--to', 'https://localhost:7070', '--stream', 's'], 2, /speaks http:\/\/ only/],
+    [['--to', 'https://127.0.0.1:1', '--stream', 's'], 1, /cannot reach a daemon at https:.*nobody listens there/],
     [['--to', 'http://127.0.0.1:1', '--stream', 's', '/dev/null'], 1, /nobody listens there: is the daemon running/],
     [['--to', path, join(directory, 'd')], 1, /it is a directory/],
     [['--to', path, join(directory, 'no')], 1, /there is no such file/],

@@ -194,13 +194,13 @@ t.test('on a terminal a progress bar is drawn on stderr and taken away', async (
   t.match(around.summary, { accepted: 2 });
 });
 
-t.test('over HTTP what was not taken is sent again after Retry-After', async (t) => {
+t.test('over HTTP what was not taken is sent again when the daemon said, to the millisecond', async (t) => {
   const bodies: string[] = [];
   const answers: [number, Record<string, string>, unknown][] = [
     [
       429,
-      { 'retry-after': '0' },
-      { accepted: 1, refused: 1, taken: 1, errors: [{ line: 2, error: 'saturated', message: '' }] },
+      { 'retry-after': '600' },
+      { retryAfterMs: 1, accepted: 1, refused: 1, taken: 1, errors: [{ line: 2, error: 'saturated', message: '' }] },
     ],
     [202, {}, { accepted: 2 }],
   ];

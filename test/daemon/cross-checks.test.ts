@@ -50,7 +50,7 @@ t.test('a listener names a stream that exists, and must name one where there are
   refuses(t, other + smallest, /listen\[0\].stream: missing: there are several/);
   const http = smallest
     .replace('kind = "unix"', 'kind = "http"')
-    .replace('path = "/run/spillway/orders.sock"', 'address = "h:1"');
+    .replace('path = "/run/spillway/orders.sock"', 'address = "localhost:1"');
   t.strictSame(mistakesOf(other + http), [], 'over HTTP the URL names the stream');
 });
 

@@ -88,7 +88,7 @@ export class OrderedModel {
       entriesOffset: entries + lane * capacity,
       capacity,
     }));
-    const waits = { openAt: 0.9, closeAt: 0.6, openAfterMs: 100, waitMs: 50 };
+    const waits = { openAt: 0.9, closeAt: 0.6, openAfterMs: 100 };
     const rings = places.map((place, lane) => ({
       ring: new RingProducer(arena, place),
       saturation: new SaturationBreaker({ capacityBytes: capacity, ...waits }, () => undefined),
@@ -182,6 +182,7 @@ export class OrderedModel {
         writable: true,
       },
       randomKeys: { offset: scratch, length: 1_024 },
+      share: () => 0.5,
       published: () => undefined,
     });
   }

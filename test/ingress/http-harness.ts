@@ -5,6 +5,7 @@
 import type { Test } from 'tap';
 import { createFrameFramer } from '../../src/ingress/frames.ts';
 import { type HttpListener, type HttpListenerOptions, listenHttp } from '../../src/ingress/http.ts';
+import { HttpGate } from '../../src/ingress/http-gate.ts';
 import { createArena } from '../../src/ring/arena.ts';
 import { type HttpAnswer, readAnswers } from './http-answers.ts';
 import { landingOf, type RecordingIntake, recordingIntake } from './recording-intake.ts';
@@ -32,6 +33,7 @@ export async function listenHttpForTest(t: Test, options: HttpBenchOptions = {})
   const listener = await listenHttp({
     host: '127.0.0.1',
     port: 0,
+    gate: new HttpGate({ files: { tls: undefined, tokens: undefined }, nowMs: () => 0, onIntruder: () => {} }),
     arena,
     landing: landingOf(carryRoomBytes, readBytes),
     intake,
@@ -47,6 +49,9 @@ export async function listenHttpForTest(t: Test, options: HttpBenchOptions = {})
     headersTimeoutMs: 10_000,
     connectionsMax: 16,
     idleTimeoutMs: 30_000,
+    stallTimeoutMs: 0,
+    letGoAfterMs: 0,
+    onLetGo: () => {},
     carryBytesMax: 1 << 20,
     status: () => ({ state: 'ready' }),
     metrics: () => '',

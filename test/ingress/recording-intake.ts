@@ -2,6 +2,7 @@
  * An intake for tests: it remembers what was offered, copied out of the arena at the moment of the offer, and answers by
  * rule. What the daemon does with events is not its business.
  */
+import { Sender } from '../../src/ingress/fair-shares.ts';
 import { type Intake, type Landing, randomKeyLength, Verdict } from '../../src/ingress/intake.ts';
 import type { Arena } from '../../src/ring/arena.ts';
 
@@ -33,6 +34,7 @@ export function recordingIntake(
   const { eventBytesMax = 1_048_576, randomKeyOffset = 64, streams = ['orders', 'clicks'] } = options;
   const text = (offset: number, length: number) => arena.buffer.toString('latin1', offset, offset + length);
   let waiters: (() => void)[] = [];
+  let sender = new Sender();
   arena.buffer.fill('R', randomKeyOffset, randomKeyOffset + randomKeyLength);
   return {
     offered: [],
@@ -50,6 +52,7 @@ export function recordingIntake(
       const event = { stream, key, data: text(dataOffset, dataLength), hashKey };
       const verdict = keyLength === 0 ? Verdict.emptyKey : this.verdict(event);
       if (verdict !== Verdict.blocked) this.offered.push(event);
+      if (verdict === Verdict.saturated) sender.turnedAway++;
       return verdict;
     },
     refuse(_stream, verdict) {
@@ -58,6 +61,9 @@ export function recordingIntake(
     randomKey: () => randomKeyOffset,
     commit() {
       this.commits += 1;
+    },
+    feeds(from) {
+      sender = from;
     },
     retryAfterMs: () => 250,
     whenRoom(_stream, resume) {

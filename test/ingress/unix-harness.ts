@@ -12,7 +12,8 @@ import type { Framer } from '../../src/ingress/framer.ts';
 import { createFrameFramer } from '../../src/ingress/frames.ts';
 import { compileKeyPath, KeyFinder } from '../../src/ingress/json-key.ts';
 import { LineFramer, type MissingKey } from '../../src/ingress/lines.ts';
-import { listenUnix, type UnixListener, type UnixListenerOptions } from '../../src/ingress/unix.ts';
+import { listenUnix } from '../../src/ingress/unix.ts';
+import type { UnixListener, UnixListenerOptions } from '../../src/ingress/unix-options.ts';
 import { type Arena, createArena } from '../../src/ring/arena.ts';
 import { listening, type Told } from './feeding.ts';
 import { landingOf, type RecordingIntake, recordingIntake } from './recording-intake.ts';
@@ -71,6 +72,9 @@ export async function listenForTest(t: Test, options: BenchOptions = {}): Promis
     connectionsMax: 16,
     carryBytesMax: 1 << 20,
     idleTimeoutMs: 30_000,
+    stallTimeoutMs: 0,
+    letGoAfterMs: 0,
+    onLetGo: () => {},
     leaveMs: 5_000,
     ...options,
   });

@@ -4,7 +4,7 @@ import { Flood, otherKeys } from '../../src/observe/flood.ts';
 import { createLog, floodLinesMax, floodWindowMs, logTextMax } from '../../src/observe/log.ts';
 import { checkLogLine, logTableMarkdown } from '../../src/observe/log-check.ts';
 import { commonFields, type LogField, logKindTable } from '../../src/observe/log-schema.ts';
-import { random } from './latency-log.ts';
+import { logHostile } from './hostile-lines.ts';
 
 const startMs = Date.UTC(2026, 10, 27, 18);
 
@@ -97,46 +97,7 @@ t.test('the table of TELEMETRY.md names every kind and field once, in a table of
 t.test('one fact is one line of plain text, whatever its strings hold', async (t) => {
   const seed = 5;
   t.comment(`seed ${seed}`);
-  const next = random(seed);
-  const nasty = [
-    '\n',
-    '\r',
-    '\0',
-    '\x1b[31m',
-    '\x7f',
-    '\x9b',
-    '\u2028',
-    '\u2029',
-    '\u202e',
-    '\ufeff',
-    '"',
-    '\\',
-    '\ud800',
-    '{"',
-    '%s%d%j',
-    'ü',
-    '😀',
-  ];
-  const text = () => Array.from({ length: next() * 120 }, () => nasty[Math.floor(next() * nasty.length)]).join('');
-  const { log, lines, clock } = capture();
-  const rounds = 5_000;
-  const sent: string[][] = [];
-  for (let index = 0; index < rounds; index++) {
-    clock.nowMs += floodWindowMs;
-    const [message, stream, value, name] = [text(), text(), text(), text()];
-    sent.push([message, stream, value]);
-    log.error('error', message, { code: 'x', retryable: false, stream, details: { [name]: value } });
-  }
-  t.equal(lines.length, rounds);
-  for (const [index, line] of lines.entries()) {
-    const printable = /^[^\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]*\n$/u.test(line);
-    const parsed = JSON.parse(line) as { msg: string; stream: string; details: Record<string, string> };
-    const read = [parsed.msg, parsed.stream, ...Object.values(parsed.details)].map((each) =>
-      each.replaceAll('\ud800', '\ufffd'),
-    );
-    const expected = sent[index]?.map((each) => each.replaceAll('\ud800', '\ufffd'));
-    if (!printable || checkLogLine(parsed).length > 0 || read.join('|') !== expected?.join('|')) t.fail(line);
-  }
+  t.match(logHostile(8_000, seed), { strings: 8_000, lines: 2_000, wrong: [] });
 });
 
 t.test('long strings and wide facts are cut, histograms are not', async (t) => {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { byPath, filesBelow, root, shipped } from './sources.ts';
+import { filesBelow, root } from './sources.ts';
 
 /** Everything that may stand beside package.json. A new entry needs a reason to be there rather than in a folder. */
 const entries: readonly string[] = [
@@ -54,22 +54,6 @@ t.test('every dependency is pinned to one version', async (t) => {
     t.match(version, /^\d+\.\d+\.\d+$/, `${name}: pin it to one version`);
   }
 });
-
-t.test(
-  'every dependency is imported by what is shipped',
-  { skip: byPath.has('src/cli/run.ts') ? false : 'there is no daemon' },
-  async (t) => {
-    const { dependencies, optionalDependencies } = JSON.parse(read('package.json')) as Record<
-      'dependencies' | 'optionalDependencies',
-      Record<string, string>
-    >;
-    const imported = shipped.flatMap(({ imports }) => imports.map(({ specifier }) => specifier));
-    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
-      const used = imported.some((specifier) => specifier === name || specifier.startsWith(`${name}/`));
-      t.ok(used, `${name}: nothing in src imports it: remove it or make it a development dependency`);
-    }
-  },
-);
 
 t.test('the package says which licence, and the licence is there', async (t) => {
   t.equal((JSON.parse(read('package.json')) as { license: string }).license, 'MIT');
